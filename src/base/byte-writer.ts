@@ -1,0 +1,106 @@
+import { assert } from "./assert.js";
+
+/**
+ * Appends numbers and bytes to one growing buffer, little endian. Numbers above 2^32 are written as u64 from a safe
+ * integer; nothing here makes a BigInt.
+ */
+export class ByteWriter {
+  #bytes: Buffer;
+  #length = 0;
+
+  constructor(initialBytes = 256) {
+    this.#bytes = Buffer.allocUnsafe(initialBytes);
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  u8(value: number): void {
+    const at = this.#grow(1);
+    this.#bytes[at] = value;
+  }
+
+  u16(value: number): void {
+    const at = this.#grow(2);
+    this.#bytes.writeUInt16LE(value, at);
+  }
+
+  u32(value: number): void {
+    const at = this.#grow(4);
+    this.#bytes.writeUInt32LE(value, at);
+  }
+
+  /** A safe integer in [0, 2^53) as eight bytes. */
+  u64(value: number): void {
+    assert(value >= 0 && Number.isSafeInteger(value), `not a safe u64: ${String(value)}`);
+    const at = this.#grow(8);
+    this.#bytes.writeUInt32LE(value >>> 0, at);
+    this.#bytes.writeUInt32LE(Math.floor(value / 0x1_0000_0000), at + 4);
+  }
+
+  f64(value: number): void {
+    const at = this.#grow(8);
+    this.#bytes.writeDoubleLE(value, at);
+  }
+
+  raw(bytes: Uint8Array): void {
+    const at = this.#grow(bytes.length);
+    this.#bytes.set(bytes, at);
+  }
+
+  /** u32 length, then the bytes. */
+  bytes32(bytes: Uint8Array): void {
+    this.u32(bytes.length);
+    this.raw(bytes);
+  }
+
+  /** u16 length in bytes, then UTF-8. */
+  text16(text: string): void {
+    const size = Buffer.byteLength(text);
+    assert(size <= 0xffff, "text too long");
+    this.u16(size);
+    const at = this.#grow(size);
+    this.#bytes.write(text, at, "utf8");
+  }
+
+  /** Overwrites a u32 written earlier, for lengths known only afterwards. */
+  patchU32(at: number, value: number): void {
+    assert(at + 4 <= this.#length, "patch beyond the end");
+    this.#bytes.writeUInt32LE(value, at);
+  }
+
+  /** The bytes written so far, without a copy; valid until the next write or `reset`. */
+  view(): Buffer {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  /** A copy of the bytes written so far. */
+  copy(): Buffer {
+    return Buffer.from(this.view());
+  }
+
+  /** Hands the buffer over without a copy and starts a new one of the same capacity class. */
+  take(): Buffer {
+    const taken = this.#bytes.subarray(0, this.#length);
+    this.#bytes = Buffer.allocUnsafe(Math.min(Math.max(256, this.#length), 65_536));
+    this.#length = 0;
+    return taken;
+  }
+
+  reset(): void {
+    this.#length = 0;
+  }
+
+  #grow(count: number): number {
+    const at = this.#length;
+    const needed = at + count;
+    if (needed > this.#bytes.length) {
+      const larger = Buffer.allocUnsafe(Math.max(needed, this.#bytes.length * 2));
+      larger.set(this.#bytes.subarray(0, at));
+      this.#bytes = larger;
+    }
+    this.#length = needed;
+    return at;
+  }
+}
