@@ -4,6 +4,7 @@
 export { type ErrorCode, errorCatalogue, type ErrorDefinition, MarconiError } from "./errors.js";
 export { type ClaimId, formatClaimId, formatMessageId, type MessageId, parseClaimId, parseMessageId } from "./ids.js";
 export { limits } from "./limits.js";
+export { RequestStatus } from "./request-status.js";
 export type {
   ClaimOptions,
   ClaimView,
