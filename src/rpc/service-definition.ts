@@ -3,8 +3,8 @@ import type { MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import type { MethodDefinition, ServiceDefinition } from "@grpc/grpc-js";
 
 interface Codec<D extends DescMessage> {
-  serialize(value: MessageInitShape<D>): Buffer;
-  deserialize(bytes: Buffer): MessageShape<D>;
+  readonly serialize: (value: MessageInitShape<D>) => Buffer;
+  readonly deserialize: (bytes: Buffer) => MessageShape<D>;
 }
 
 function codec<D extends DescMessage>(schema: D): Codec<D> {

@@ -1,0 +1,83 @@
+// npm run check [-- --stage smoke|test|full]: every check of the project, each with its time.
+//   smoke  format, lint, types, boundaries, dead code, wire definitions, unit tests (with the tidy test)
+//   test   and tests with real processes
+//   full   and a short chaos run (the default)
+import fs from "node:fs";
+import path from "node:path";
+import process from "node:process";
+import { runJest, suites } from "./lib/jest.mjs";
+import { prepare } from "./lib/prepare.mjs";
+import { root, run, runTool, seconds } from "./lib/run.mjs";
+
+const STAGES = ["smoke", "test", "full"];
+
+const quiet = { capture: true };
+const tool =
+  (file, ...args) =>
+  () =>
+    runTool(file, args, quiet);
+const tests = (args) => async () => {
+  const { passed, failed, output } = await runJest(args, quiet);
+  return { passed, failed, code: failed === 0 ? 0 : 1, output };
+};
+
+/** Rows of one inner list run beside each other: static checks are short of cores rarely, tests always. */
+const checks = {
+  smoke: [
+    [
+      ["format", tool("prettier/bin/prettier.cjs", "--check", "--log-level=warn", ".")],
+      ["types", tool("typescript/bin/tsc", "-p", "tsconfig.json", "--noEmit")],
+    ],
+    [
+      ["lint", tool("eslint/bin/eslint.js", ".", "--max-warnings=0")],
+      [
+        "boundaries",
+        tool("dependency-cruiser/bin/dependency-cruise.mjs", "src", "--config", ".dependency-cruiser.cjs"),
+      ],
+    ],
+    [
+      ["dead code", tool("knip/bin/knip.js", "--no-progress")],
+      ["wire", () => run(process.execPath, ["node_modules/@bufbuild/buf/bin/buf", "lint"], quiet)],
+    ],
+    [["unit tests", tests(suites.unit)]],
+  ],
+  test: [[["integration", tests(suites.integration)]]],
+  full: [[["chaos", chaos]]],
+};
+
+async function chaos() {
+  const { scripts } = JSON.parse(fs.readFileSync(path.join(root, "package.json"), "utf8"));
+  if (scripts.chaos === undefined) return { code: 0, output: "", skipped: "there is no chaos script yet" };
+  return run("npm", ["run", "--silent", "chaos", "--", "--short"], quiet);
+}
+
+function wantedStage() {
+  const [flag, stage, ...rest] = process.argv.slice(2);
+  if (flag === undefined) return "full";
+  if (flag === "--stage" && STAGES.includes(stage) && rest.length === 0) return stage;
+  process.stderr.write(`usage: npm run check [-- --stage ${STAGES.join("|")}]\n`);
+  process.exit(2);
+}
+
+const stage = wantedStage();
+const total = { passed: 0, failed: 0 };
+
+async function perform([name, work]) {
+  const sinceMs = performance.now();
+  const { code, output, passed, failed, skipped } = await work();
+  const good = code === 0;
+  const verdict = skipped === undefined ? (good ? "ok" : "FAILED") : `skipped: ${skipped}`;
+  const counts = passed === undefined ? "" : `  ${passed} passed, ${failed} failed`;
+  process.stdout.write(`${name.padEnd(13)}${seconds(sinceMs).padStart(8)}  ${verdict}${counts}\n`);
+  if (!good) process.stdout.write(`${output.trimEnd()}\n`);
+  total.passed += passed ?? (good && skipped === undefined ? 1 : 0);
+  total.failed += failed ?? (good ? 0 : 1);
+}
+
+const sinceMs = performance.now();
+const stages = STAGES.slice(0, STAGES.indexOf(stage) + 1);
+if (await prepare()) {
+  for (const beside of stages.flatMap((name) => checks[name])) await Promise.all(beside.map(perform));
+} else total.failed += 1;
+process.stdout.write(`${stage} in ${seconds(sinceMs)}\n${total.passed} passed, ${total.failed} failed\n`);
+process.exitCode = total.failed === 0 ? 0 : 1;
