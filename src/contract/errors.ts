@@ -30,7 +30,11 @@ export class MarconiError extends Error {
   /** When a client may try again, in seconds; undefined where trying again does not help. */
   readonly retryAfterSec: number | undefined;
 
-  constructor(code: ErrorCode, message: string, options?: { readonly cause?: unknown; readonly retryAfterSec?: number }) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options?: { readonly cause?: unknown; readonly retryAfterSec?: number },
+  ) {
     super(message, options?.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.retryAfterSec = options?.retryAfterSec ?? (errorCatalogue[code].retriable ? 1 : undefined);

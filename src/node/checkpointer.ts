@@ -1,0 +1,120 @@
+import type { Clock, Timers } from "../base/index.js";
+import type { CheckpointRow } from "../partition/index.js";
+import type { SnapshotMeta } from "../raft/index.js";
+import type { CheckpointStore, GroupId, ShardLog } from "../storage/index.js";
+import type { Logger } from "../telemetry/index.js";
+import { nodeLimits } from "./limits.js";
+import type { Replica } from "./replica.js";
+import type { ShardObserver } from "./shard.js";
+
+export interface CheckpointerOptions {
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly log: ShardLog;
+  readonly store: CheckpointStore;
+  readonly logger: Logger;
+  readonly checkpointLogBytes: number;
+  readonly observer: ShardObserver;
+  fatal(error: Error): void;
+}
+
+/**
+ * Writes checkpoints, one partition at a time, so that a restart replays little and the log can be recycled. The log keeps
+ * the entries between the last two checkpoints for followers that come back after a short absence.
+ */
+export class Checkpointer {
+  readonly #options: CheckpointerOptions;
+  readonly #latest = new Map<GroupId, SnapshotMeta>();
+  #running: Promise<void> | undefined;
+  #closed = false;
+
+  constructor(options: CheckpointerOptions) {
+    this.#options = options;
+  }
+
+  /** The newest durable checkpoint of a group. */
+  latest(group: GroupId): SnapshotMeta | undefined {
+    return this.#latest.get(group);
+  }
+
+  /** Recovery or an installed snapshot made this the newest. */
+  adopt(group: GroupId, snapshot: SnapshotMeta): void {
+    this.#latest.set(group, snapshot);
+  }
+
+  /** Starts a checkpoint of the partition with the most log beyond its last one, if that is over the bound and none runs. */
+  checkDue(replicas: Iterable<Replica>): void {
+    if (this.#running !== undefined || this.#closed) return;
+    let most = this.#options.checkpointLogBytes;
+    let due: Replica | undefined;
+    for (const replica of replicas) {
+      if (replica.installing) continue;
+      const bytes = this.#options.log.bytesAfter(replica.group, this.#latest.get(replica.group)?.index ?? 0);
+      if (bytes < most) continue;
+      most = bytes;
+      due = replica;
+    }
+    if (due !== undefined) void this.run(due);
+  }
+
+  /** Checkpoints `replica` now, after one that may be running; resolves when it is durable. */
+  run(replica: Replica): Promise<void> {
+    return this.exclusively(() => this.#checkpoint(replica));
+  }
+
+  /** Runs `task` while no checkpoint runs; an error in it is fatal. */
+  exclusively(task: () => Promise<void>): Promise<void> {
+    const settled = (this.#running ?? Promise.resolve()).then(task).then(
+      () => {
+        if (this.#running === settled) this.#running = undefined;
+      },
+      (error: unknown) => {
+        this.#options.fatal(error as Error);
+      },
+    );
+    this.#running = settled;
+    return settled;
+  }
+
+  /** Waits for the one that runs; starts no other. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#running;
+  }
+
+  async #checkpoint(replica: Replica): Promise<void> {
+    const { clock, timers, log, store, observer } = this.#options;
+    const { group, machine, core } = replica;
+    const index = machine.appliedIndex;
+    const previous = this.#latest.get(group);
+    if (this.#closed || replica.installing || index === 0 || previous?.index === index) return;
+    const term = core.term(index);
+    if (term === undefined) return;
+    const startedMs = clock.monotonicMs();
+    const { configuration, index: configurationIndex } = core.configurationAt(index);
+    const snapshot: SnapshotMeta = { index, term, configuration, configurationIndex };
+    const cursor = machine.beginCheckpoint();
+    const puts: CheckpointRow[] = [];
+    const deletes: Uint8Array[] = [];
+    let bytes = 0;
+    for (;;) {
+      const slice = cursor.next(nodeLimits.checkpointSliceBytes);
+      if (slice === undefined) break;
+      for (const row of slice.puts) bytes += row.value.length;
+      puts.push(...slice.puts);
+      deletes.push(...slice.deletes);
+      await new Promise<void>((resolve) => {
+        timers.soon(resolve);
+      });
+    }
+    if (replica.machine !== machine) return;
+    await store.write(group, { snapshot, puts, deletes });
+    cursor.committed();
+    if (replica.machine !== machine) return;
+    this.#latest.set(group, snapshot);
+    const base = previous ?? snapshot;
+    log.checkpointed(group, snapshot, base.index + 1);
+    core.compacted(base);
+    observer.checkpointed(group, clock.monotonicMs() - startedMs, bytes);
+  }
+}

@@ -1,0 +1,37 @@
+/** The bounds of a storage node, each with its reason. */
+export const nodeLimits = {
+  /** Bytes of commands in one log entry: raft.md section 1; a larger single command still makes an entry of its own. */
+  entryBytesMax: 256 * 1024,
+  /** Commands in one log entry: bounds what one apply holds up. */
+  entryCommandsMax: 4_096,
+  /** Entries of one partition that are proposed and not yet on the leader's disk; more only when the queue holds whole entries. */
+  unpersistedEntriesMax: 16,
+  /** Commands of one partition waiting to be proposed; beyond it the answer is OVERLOADED at once. */
+  queuedCommandsMax: 65_536,
+  queuedBytesMax: 32 * 1024 * 1024,
+  /** Reads of one partition waiting for a ReadIndex round. */
+  queuedReadsMax: 10_000,
+  /** Bytes of entries applied in one event-loop turn: a partition that catches up must not hold up the heartbeats of the others. */
+  applyBytesPerTurnMax: 2 * 1024 * 1024,
+  /** Bytes read from the log at once for a lagging follower or for catching up after a restart. */
+  fetchBytesMax: 1024 * 1024,
+  /** Bytes of one answer frame; a larger single answer still goes out alone. */
+  replyFrameBytesMax: 1024 * 1024,
+  /** Bytes waiting towards one gateway; a gateway that does not read is disconnected and retries elsewhere. */
+  gatewayBufferedBytesMax: 64 * 1024 * 1024,
+  /** Bytes of Raft messages to one peer in one frame. */
+  peerFrameBytesMax: 4 * 1024 * 1024,
+  /** Bytes of checkpoint rows built in one event-loop turn: keeps a slice under about 5 ms. */
+  checkpointSliceBytes: 1024 * 1024,
+  /** Snapshots sent at once by a shard (raft.md section 5). */
+  outgoingSnapshotsMax: 2,
+  /** Parts of a snapshot on their way without acknowledgement, and the bytes of one. */
+  snapshotWindow: 8,
+  snapshotPartBytes: 1024 * 1024,
+  /** A transfer that makes no progress for this long is given up; Raft asks again. */
+  snapshotStallMs: 10_000,
+  /** Share of the disk that must be free before new messages are refused; raft.md section 4, "Disk full". */
+  freeFractionMin: 0.05,
+  /** Absolute floor for small disks: room for several log segments and a checkpoint. */
+  freeBytesMin: 512 * 1024 * 1024,
+} as const;

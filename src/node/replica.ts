@@ -1,0 +1,353 @@
+import { assert, type Clock } from "../base/index.js";
+import { EntryBuilder, isQuery, opCodes, validateCommand, validateQuery } from "../command/index.js";
+import { RequestStatus } from "../contract/index.js";
+import type { Machine } from "../partition/index.js";
+import {
+  type Consensus,
+  type Entry,
+  EntryKind,
+  type FetchOrder,
+  type LeadershipState,
+  type Message,
+  type Ready,
+  type ReplicaId,
+  type SnapshotMeta,
+  type SnapshotOrder,
+} from "../raft/index.js";
+import type { GroupId, ShardLog } from "../storage/index.js";
+import type { GatewayConnection } from "./gateway-connection.js";
+import { nodeLimits } from "./limits.js";
+import { PendingCommands } from "./pending-commands.js";
+import { PendingReads } from "./pending-reads.js";
+
+/** What a replica needs of the shard that hosts it. */
+export interface ReplicaHost {
+  readonly clock: Clock;
+  readonly log: ShardLog;
+  /** Posts are refused while true. */
+  readonly storageFull: boolean;
+  /** Gathers a message for the peer's frame of this turn. */
+  send(group: GroupId, message: Message): void;
+  /** There is work for `turn`. */
+  wake(replica: Replica): void;
+  /** An answer was written: flush the connection at the end of the turn. */
+  touched(connection: GatewayConnection): void;
+  leadershipChanged(replica: Replica): void;
+  sendSnapshot(replica: Replica, order: SnapshotOrder): void;
+  installSnapshot(replica: Replica, snapshot: SnapshotMeta): void;
+  /** An entry that this leader proposed was committed and applied here. */
+  committed(latencyMs: number): void;
+  /** An error that this process must not survive. */
+  fatal(error: Error): void;
+}
+
+interface PersistInFlight {
+  readonly sequence: number;
+  readonly messages: Message[];
+}
+
+/** One replica of one partition: the consensus core, the state machine, and the loop between them, the log and the peers. */
+export class Replica {
+  readonly group: GroupId;
+  readonly core: Consensus;
+  readonly #host: ReplicaHost;
+  readonly #entry = new EntryBuilder();
+  readonly #commands: PendingCommands;
+  readonly #reads: PendingReads;
+  readonly #persisting: PersistInFlight[] = [];
+  #machine: Machine;
+  #leadership: LeadershipState;
+  #appliedTerm = 0;
+  #commitTarget: number;
+  #lastTimestampMs = 0;
+  #fetchingForApply = false;
+  #installing = false;
+  #unpersistedProposals = 0;
+  #serving = false;
+  /** Set by the shard: true while this replica is in its list of those with work. */
+  awake = false;
+
+  constructor(group: GroupId, core: Consensus, machine: Machine, host: ReplicaHost) {
+    this.group = group;
+    this.core = core;
+    this.#machine = machine;
+    this.#host = host;
+    this.#commitTarget = machine.appliedIndex;
+    const { role, term, leader } = core.status();
+    this.#leadership = { role, term, leader };
+    const touched = (connection: GatewayConnection): void => {
+      host.touched(connection);
+    };
+    this.#commands = new PendingCommands(touched);
+    this.#reads = new PendingReads(touched);
+  }
+
+  get machine(): Machine {
+    return this.#machine;
+  }
+
+  get leadership(): LeadershipState {
+    return this.#leadership;
+  }
+
+  /** True when this replica leads and has applied an entry of its own term: it knows everything that was ever acknowledged. */
+  get serving(): boolean {
+    return this.#serving;
+  }
+
+  get queuedCommands(): number {
+    return this.#commands.queuedCount;
+  }
+
+  get queuedBytes(): number {
+    return this.#commands.queuedBytes;
+  }
+
+  get installing(): boolean {
+    return this.#installing;
+  }
+
+  /** One request of a gateway. It is answered through the connection, now or later, exactly once. */
+  request(connection: GatewayConnection, correlation: number, request: Uint8Array): void {
+    const refusal = this.#accept(connection, correlation, request);
+    if (refusal !== undefined) {
+      connection.refuse(correlation, refusal);
+      this.#host.touched(connection);
+    } else this.#host.wake(this);
+  }
+
+  #accept(connection: GatewayConnection, correlation: number, request: Uint8Array): RequestStatus | undefined {
+    if (!this.#serving) return RequestStatus.notLeader;
+    if (isQuery(request)) {
+      if (!validateQuery(request)) return RequestStatus.malformed;
+      return this.#reads.enqueue({ connection, correlation, query: request }) ? undefined : RequestStatus.overloaded;
+    }
+    if (!validateCommand(request)) return RequestStatus.malformed;
+    if (this.#host.storageFull && request[0] === opCodes.post) return RequestStatus.storageFull;
+    return this.#commands.enqueue(connection, correlation, request) ? undefined : RequestStatus.overloaded;
+  }
+
+  step(message: Message): void {
+    this.core.step(message);
+    this.#host.wake(this);
+  }
+
+  /** One tick of the shard's ticker; proposes an entry without commands when something expires and nothing else is on its way. */
+  tick(): void {
+    this.core.tick();
+    if (this.#serving && this.#machine.nextDeadlineMs <= this.#host.clock.wallMs()) this.#proposeTick();
+    if (this.core.hasReady()) this.#host.wake(this);
+  }
+
+  #proposeTick(): void {
+    if (this.#commands.queuedCount > 0 || this.#commands.proposedCount > 0) return;
+    this.#entry.begin(this.#nextTimestampMs());
+    this.#propose(0);
+  }
+
+  /** Something outside told the core news: there is work. */
+  poke(): void {
+    this.#host.wake(this);
+  }
+
+  peerDown(peer: ReplicaId): void {
+    this.core.peerDown(peer);
+    this.#host.wake(this);
+  }
+
+  peerUnreachable(peer: ReplicaId): void {
+    this.core.unreachable(peer);
+    this.#host.wake(this);
+  }
+
+  /** Does all there is to do: proposes, drains the core, applies, answers reads. Called once per event-loop turn. */
+  turn(): void {
+    this.#proposeQueued();
+    const context = this.#reads.nextContext();
+    if (context !== undefined) this.core.readIndex(context);
+    for (let ready = this.core.ready(); ready !== undefined; ready = this.core.ready()) this.#carryOut(ready);
+    if (this.#machine.appliedIndex < this.#commitTarget) this.#apply();
+    this.#answerReads();
+  }
+
+  /**
+   * Natural batching: while the last entry is on its way to the disk, commands gather for the next one. A queue that holds a
+   * whole entry does not wait.
+   */
+  #proposeQueued(): void {
+    while (this.#serving && this.#commands.queuedCount > 0) {
+      const whole = this.#commands.queuedBytes >= nodeLimits.entryBytesMax;
+      if (this.#unpersistedProposals >= (whole ? nodeLimits.unpersistedEntriesMax : 1)) return;
+      this.#entry.begin(this.#nextTimestampMs());
+      const count = this.#commands.peek((command) => {
+        this.#entry.add(command);
+      });
+      if (!this.#propose(count)) return;
+    }
+  }
+
+  #propose(count: number): boolean {
+    const { term } = this.#leadership;
+    const proposal = this.core.propose(this.#entry.finish(), term);
+    if (proposal.refused !== undefined) return false;
+    this.#unpersistedProposals++;
+    this.#commands.proposed(count, proposal.index, term, this.#host.clock.monotonicMs());
+    return true;
+  }
+
+  /** Log time never goes back, whatever the wall clock does (raft.md section 9). */
+  #nextTimestampMs(): number {
+    this.#lastTimestampMs = Math.max(this.#lastTimestampMs, this.#machine.timeMs, this.#host.clock.wallMs());
+    return this.#lastTimestampMs;
+  }
+
+  #carryOut(ready: Ready): void {
+    if (ready.leadership !== undefined) this.#leadershipMoved(ready.leadership);
+    for (const message of ready.sendNow) this.#host.send(this.group, message);
+    this.#persist(ready);
+    if (ready.commitTo !== undefined) this.#commitTarget = ready.commitTo;
+    for (const grant of ready.reads) this.#reads.granted(grant.context, grant.index);
+    for (const order of ready.fetches) this.#fetch(order);
+    for (const order of ready.snapshots) this.#host.sendSnapshot(this, order);
+    if (ready.install !== undefined) {
+      this.#installing = true;
+      this.#host.installSnapshot(this, ready.install);
+    }
+  }
+
+  #leadershipMoved(next: LeadershipState): void {
+    const led = this.#leadership.role === "leader";
+    const sameReign = led && next.role === "leader" && next.term === this.#leadership.term;
+    this.#leadership = next;
+    if (!sameReign) {
+      this.#serving = false;
+      this.#unpersistedProposals = 0;
+      this.#commands.failAll();
+      this.#reads.failAll();
+    }
+    this.#host.leadershipChanged(this);
+  }
+
+  #persist(ready: Ready): void {
+    const order = ready.persist;
+    const messages = [...ready.sendAfterPersist];
+    if (order === undefined) {
+      const last = this.#persisting.at(-1);
+      if (last !== undefined) last.messages.push(...messages);
+      else for (const message of messages) this.#host.send(this.group, message);
+      return;
+    }
+    const { sequence, hard, truncateFrom, entries, mustSync } = order;
+    const flight: PersistInFlight = { sequence, messages };
+    this.#persisting.push(flight);
+    const reign = this.#leadership.role === "leader" ? this.#leadership.term : 0;
+    let proposals = 0;
+    for (const entry of entries) if (entry.term === reign && entry.kind === EntryKind.normal) proposals++;
+    const log = { group: this.group, hard, truncateFrom, entries, mustSync };
+    this.#host.log.submit(log, () => {
+      this.#durable(flight, reign, proposals);
+    });
+  }
+
+  #durable(flight: PersistInFlight, reign: number, proposals: number): void {
+    const first = this.#persisting.shift();
+    assert(first === flight, "orders become durable in order");
+    if (reign !== 0 && this.#leadership.role === "leader" && this.#leadership.term === reign)
+      this.#unpersistedProposals -= proposals;
+    this.core.persisted(flight.sequence);
+    for (const message of flight.messages) this.#host.send(this.group, message);
+    this.#host.wake(this);
+  }
+
+  /** Applies what is committed, a bounded number of bytes per turn. */
+  #apply(): void {
+    if (this.#fetchingForApply || this.#installing) return;
+    const from = this.#machine.appliedIndex + 1;
+    const entries = this.core.entries(from, this.#commitTarget + 1, nodeLimits.applyBytesPerTurnMax);
+    if (entries === undefined) {
+      this.#fetchForApply(from);
+      return;
+    }
+    this.#applyAll(entries);
+    if (this.#machine.appliedIndex < this.#commitTarget) this.#host.wake(this);
+  }
+
+  #applyAll(entries: readonly Entry[]): void {
+    for (const entry of entries) {
+      assert(entry.index === this.#machine.appliedIndex + 1, "entries are applied in order, each once");
+      if (entry.kind === EntryKind.normal) this.#applyCommands(entry);
+      else this.#machine.skip(entry.index);
+      this.#appliedTerm = entry.term;
+    }
+    this.core.applied(this.#machine.appliedIndex);
+    this.#checkServing();
+  }
+
+  #applyCommands(entry: Entry): void {
+    const waiting = this.#commands.resolve(entry.index, entry.term);
+    this.#machine.apply(entry.index, entry.data, waiting?.sink);
+    if (waiting !== undefined) this.#host.committed(this.#host.clock.monotonicMs() - waiting.proposedAtMs);
+  }
+
+  #checkServing(): void {
+    const { role, term } = this.#leadership;
+    if (this.#serving || role !== "leader" || this.#appliedTerm !== term) return;
+    this.#serving = true;
+    this.#host.leadershipChanged(this);
+  }
+
+  #fetchForApply(from: number): void {
+    this.#fetchingForApply = true;
+    this.#host.log.read(this.group, from, this.#commitTarget + 1, nodeLimits.fetchBytesMax).then(
+      (entries) => {
+        this.#fetchingForApply = false;
+        // A snapshot may have been installed meanwhile; then these entries are behind it.
+        if (this.#machine.appliedIndex + 1 === from) {
+          assert(
+            entries.length > 0,
+            `entry ${String(from)} of partition ${String(this.group)} is committed but not in the log`,
+          );
+          this.#applyAll(entries);
+        }
+        this.#host.wake(this);
+      },
+      (error: unknown) => {
+        this.#host.fatal(error as Error);
+      },
+    );
+  }
+
+  #fetch(order: FetchOrder): void {
+    this.#host.log.read(this.group, order.low, order.high, order.bytesMax).then(
+      (entries) => {
+        this.core.entriesFetched(order, entries);
+        this.#host.wake(this);
+      },
+      (error: unknown) => {
+        this.#host.fatal(error as Error);
+      },
+    );
+  }
+
+  #answerReads(): void {
+    const reads = this.#reads.release(this.#machine.appliedIndex);
+    if (reads.length === 0) return;
+    const nowMs = this.#host.clock.wallMs();
+    for (const { connection, correlation, query } of reads) {
+      if (connection.closed) continue;
+      this.#machine.query(query, nowMs, connection.begin(correlation));
+      connection.end();
+      this.#host.touched(connection);
+    }
+  }
+
+  /** A snapshot took the place of the whole state. */
+  snapshotInstalled(snapshot: SnapshotMeta, machine: Machine): void {
+    this.#machine = machine;
+    this.#installing = false;
+    this.#commitTarget = Math.max(this.#commitTarget, snapshot.index);
+    this.#appliedTerm = snapshot.term;
+    this.core.snapshotInstalled(snapshot);
+    this.#host.wake(this);
+  }
+}

@@ -1,0 +1,299 @@
+import { ByteWriter, type Clock, type Timer, type Timers } from "../base/index.js";
+import { RequestStatus } from "../contract/index.js";
+import { type NodeId, type PeerNetwork, readMessages, type SnapshotPart, writeMessage } from "../peer/index.js";
+import type { Message, SnapshotMeta, SnapshotOrder } from "../raft/index.js";
+import type { CheckpointStore, GroupId, ShardLog } from "../storage/index.js";
+import type { Logger } from "../telemetry/index.js";
+import { Balancer } from "./balancer.js";
+import { Checkpointer } from "./checkpointer.js";
+import type { GatewayConnection, LeaderUpdateInit } from "./gateway-connection.js";
+import { nodeLimits } from "./limits.js";
+import type { MemberMap } from "./members.js";
+import type { Replica, ReplicaHost } from "./replica.js";
+import { SnapshotTransfers } from "./snapshot-transfers.js";
+
+export interface ShardOptions {
+  readonly nodeId: NodeId;
+  readonly members: MemberMap;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly log: ShardLog;
+  readonly store: CheckpointStore;
+  readonly logger: Logger;
+  /** Milliseconds of one Raft tick. */
+  readonly tickMs: number;
+  /** Payload bytes of a partition's log beyond its checkpoint that make the next checkpoint due. */
+  readonly checkpointLogBytes: number;
+  readonly observer: ShardObserver;
+  fatal(error: Error): void;
+}
+
+/** What the shard tells the metrics. */
+export interface ShardObserver {
+  committed(latencyMs: number): void;
+  leaderChanged(group: GroupId): void;
+  checkpointed(group: GroupId, durationMs: number, bytes: number): void;
+}
+
+interface Outbox {
+  readonly node: NodeId;
+  readonly frame: ByteWriter;
+}
+
+/**
+ * One event loop's worth of a node: all replicas on it, their one log, one ticker, and a frame per peer and per gateway and
+ * turn. Work is gathered while events come in and done once per event-loop turn.
+ */
+export class Shard implements ReplicaHost {
+  readonly clock: Clock;
+  readonly log: ShardLog;
+  storageFull = false;
+  readonly #options: ShardOptions;
+  readonly #replicas = new Map<GroupId, Replica>();
+  readonly #gateways = new Set<GatewayConnection>();
+  readonly #outboxes = new Map<NodeId, Outbox>();
+  readonly #checkpointer: Checkpointer;
+  readonly #transfers: SnapshotTransfers;
+  readonly #balancer: Balancer;
+  #network: PeerNetwork | undefined;
+  #awake: Replica[] = [];
+  #touched: GatewayConnection[] = [];
+  #turnScheduled = false;
+  #ticker: Timer | undefined;
+  #leaderTransfers = 0;
+  #draining = false;
+
+  constructor(options: ShardOptions) {
+    this.#options = options;
+    this.clock = options.clock;
+    this.log = options.log;
+    this.#checkpointer = new Checkpointer(options);
+    this.#transfers = new SnapshotTransfers(options, this.#checkpointer);
+    this.#balancer = new Balancer(options.nodeId, options.members);
+  }
+
+  get replicas(): ReadonlyMap<GroupId, Replica> {
+    return this.#replicas;
+  }
+
+  get gatewayCount(): number {
+    return this.#gateways.size;
+  }
+
+  get leaderTransfers(): number {
+    return this.#leaderTransfers;
+  }
+
+  /** Takes a replica in, with the checkpoint that it was restored from. */
+  add(replica: Replica, checkpoint: SnapshotMeta | undefined): void {
+    this.#replicas.set(replica.group, replica);
+    if (checkpoint !== undefined) this.#checkpointer.adopt(replica.group, checkpoint);
+  }
+
+  /** Starts ticking. */
+  start(network: PeerNetwork): void {
+    this.#network = network;
+    this.#transfers.start(network);
+    let ticks = 0;
+    this.#ticker = this.#options.timers.every(this.#options.tickMs, () => {
+      this.#tick(ticks++);
+    });
+    for (const replica of this.#replicas.values()) this.wake(replica);
+  }
+
+  stop(): void {
+    this.#ticker?.cancel();
+    for (const connection of this.#gateways) {
+      connection.flush();
+      connection.close();
+    }
+    this.#gateways.clear();
+  }
+
+  /** Waits for a checkpoint that is being written; call after `stop`. */
+  close(): Promise<void> {
+    return this.#checkpointer.close();
+  }
+
+  #tick(ticks: number): void {
+    for (const replica of this.#replicas.values()) replica.tick();
+    const second = Math.max(1, Math.round(1_000 / this.#options.tickMs));
+    if (ticks % second !== 0) return;
+    this.#checkpointer.checkDue(this.#replicas.values());
+    this.#transfers.giveUpStalled();
+    if (ticks % (2 * second) === 0 && !this.#draining) this.#balance();
+  }
+
+  #balance(): void {
+    for (const move of this.#balancer.moves(
+      this.#replicas.values(),
+      (node) => this.#network?.isConnected(node) ?? false,
+    )) {
+      if (!move.replica.core.transferLeadership(move.to)) continue;
+      this.#leaderTransfers++;
+      this.wake(move.replica);
+    }
+  }
+
+  /** Hands every leadership to another replica that is up to date; true once none is led here. */
+  drain(): boolean {
+    this.#draining = true;
+    let led = 0;
+    for (const replica of this.#replicas.values()) {
+      if (replica.leadership.role !== "leader") continue;
+      led++;
+      const target = this.#balancer.successor(replica, (node) => this.#network?.isConnected(node) ?? false);
+      if (target !== undefined && replica.core.transferLeadership(target)) this.wake(replica);
+    }
+    return led === 0;
+  }
+
+  // --- gateways
+
+  attach(connection: GatewayConnection): void {
+    this.#gateways.add(connection);
+    for (const replica of this.#replicas.values()) connection.pushLeader(this.#leaderUpdate(replica));
+    this.touched(connection);
+  }
+
+  detach(connection: GatewayConnection): void {
+    this.#gateways.delete(connection);
+  }
+
+  request(connection: GatewayConnection, correlation: number, partition: number, request: Uint8Array): void {
+    const replica = this.#replicas.get(partition);
+    if (replica !== undefined) {
+      replica.request(connection, correlation, request);
+      return;
+    }
+    connection.refuse(correlation, RequestStatus.notLeader);
+    this.touched(connection);
+  }
+
+  #leaderUpdate(replica: Replica): LeaderUpdateInit {
+    const { term, leader } = replica.leadership;
+    return {
+      partition: replica.group,
+      term: BigInt(term),
+      leaderNodeId: leader === 0 ? "" : this.#options.members.nodeOf(leader),
+      serving: replica.serving,
+    };
+  }
+
+  // --- peers
+
+  messages(from: NodeId, bytes: Uint8Array): void {
+    const sender = this.#options.members.replicaIdOf(from);
+    for (const { group, message } of readMessages(bytes)) {
+      const replica = this.#replicas.get(group);
+      if (replica === undefined || message.from !== sender) continue;
+      // Whoever is leaving takes no leadership back.
+      if (this.#draining && message.type === "timeout-now") continue;
+      replica.step(message);
+    }
+  }
+
+  snapshotPart(from: NodeId, part: SnapshotPart): void {
+    const replica = this.#replicas.get(part.group);
+    if (replica !== undefined) this.#transfers.received(from, replica, part);
+  }
+
+  disconnected(node: NodeId, processGone: boolean): void {
+    const peer = this.#options.members.replicaIdOf(node);
+    for (const replica of this.#replicas.values()) {
+      replica.peerUnreachable(peer);
+      if (processGone) replica.peerDown(peer);
+    }
+  }
+
+  // --- what replicas ask of their host
+
+  send(group: GroupId, message: Message): void {
+    const node = this.#options.members.nodeOf(message.to);
+    let outbox = this.#outboxes.get(node);
+    if (outbox === undefined) {
+      outbox = { node, frame: new ByteWriter(4_096) };
+      this.#outboxes.set(node, outbox);
+    }
+    writeMessage(outbox.frame, group, message);
+    if (outbox.frame.length >= nodeLimits.peerFrameBytesMax) this.#flushOutbox(outbox);
+    this.#scheduleTurn();
+  }
+
+  wake(replica: Replica): void {
+    if (!replica.awake) {
+      replica.awake = true;
+      this.#awake.push(replica);
+    }
+    this.#scheduleTurn();
+  }
+
+  touched(connection: GatewayConnection): void {
+    if (!connection.queued) {
+      connection.queued = true;
+      this.#touched.push(connection);
+    }
+    this.#scheduleTurn();
+  }
+
+  leadershipChanged(replica: Replica): void {
+    this.#options.observer.leaderChanged(replica.group);
+    const update = this.#leaderUpdate(replica);
+    for (const connection of this.#gateways) {
+      connection.pushLeader(update);
+      this.touched(connection);
+    }
+  }
+
+  sendSnapshot(replica: Replica, order: SnapshotOrder): void {
+    this.#transfers.send(replica, order, this.#options.members.nodeOf(order.to));
+  }
+
+  installSnapshot(replica: Replica, snapshot: SnapshotMeta): void {
+    this.#transfers.install(replica, snapshot);
+  }
+
+  committed(latencyMs: number): void {
+    this.#options.observer.committed(latencyMs);
+  }
+
+  fatal(error: Error): void {
+    this.#options.fatal(error);
+  }
+
+  // --- the turn
+
+  #scheduleTurn(): void {
+    if (this.#turnScheduled) return;
+    this.#turnScheduled = true;
+    this.#options.timers.soon(() => {
+      this.#turn();
+    });
+  }
+
+  #turn(): void {
+    this.#turnScheduled = false;
+    const awake = this.#awake;
+    this.#awake = [];
+    for (const replica of awake) {
+      replica.awake = false;
+      replica.turn();
+    }
+    for (const outbox of this.#outboxes.values()) if (outbox.frame.length > 0) this.#flushOutbox(outbox);
+    const touched = this.#touched;
+    this.#touched = [];
+    for (const connection of touched) {
+      connection.queued = false;
+      connection.flush();
+    }
+  }
+
+  #flushOutbox(outbox: Outbox): void {
+    const frame = outbox.frame.take();
+    const sent = this.#network?.send(outbox.node, frame) ?? false;
+    if (sent || this.#network?.isConnected(outbox.node) !== true) return;
+    // The stream's buffer is full: the messages are lost, and every group must probe the peer afresh.
+    const peer = this.#options.members.replicaIdOf(outbox.node);
+    for (const replica of this.#replicas.values()) replica.peerUnreachable(peer);
+  }
+}

@@ -1,0 +1,34 @@
+/** A node's name in the cluster map. */
+export type NodeId = string;
+
+/** A part of a snapshot on its way, or its acknowledgement (proto: SnapshotChunk). */
+export interface SnapshotPart {
+  readonly group: number;
+  readonly transfer: number;
+  readonly number: number;
+  readonly rows: Uint8Array;
+  /** In the last part: the SnapshotRequest as writeMessage wrote it; else empty. */
+  readonly request: Uint8Array;
+  readonly acknowledgement: boolean;
+  readonly failed: boolean;
+}
+
+/** What the host of a network hears. Calls never overlap. */
+export interface PeerHandlers {
+  /** Raft messages of many groups from an authenticated node: see readMessages. */
+  messages(from: NodeId, bytes: Uint8Array): void;
+  snapshotPart(from: NodeId, part: SnapshotPart): void;
+  /** A stream to `node` stands. */
+  connected(node: NodeId): void;
+  /** The stream is gone. `processGone`: nothing listens at its address any more, so the process itself is gone. */
+  disconnected(node: NodeId, processGone: boolean): void;
+}
+
+/** The streams to all peers. Delivery is at most once and in order per peer; whatever cannot be sent is dropped, as Raft expects. */
+export interface PeerNetwork {
+  /** One frame of messages. False when it was dropped: no stream, or its buffer is full. */
+  send(to: NodeId, messages: Uint8Array): boolean;
+  sendSnapshotPart(to: NodeId, part: SnapshotPart): boolean;
+  isConnected(node: NodeId): boolean;
+  close(): Promise<void>;
+}
