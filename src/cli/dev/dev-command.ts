@@ -1,0 +1,110 @@
+import path from "node:path";
+import { type DevConfig, StartRefusal } from "../../config/index.js";
+import { ExitCode } from "../exit-code.js";
+import type { Terminal } from "../terminal.js";
+import { checkFolder, type ClusterFile, type DevSources, openCluster, removeCluster } from "./cluster-file.js";
+import { planCluster } from "./cluster-plan.js";
+import { DataLock } from "./data-lock.js";
+import { checkPorts } from "./port-check.js";
+import { Supervisor } from "./supervisor.js";
+
+/**
+ * A terminal sends Ctrl-C to every process in its foreground group and npm sends it on once more: what comes within this
+ * time is the same key press.
+ */
+const SAME_SIGNAL_MS = 1_000;
+
+export interface DevOptions {
+  readonly config: DevConfig;
+  readonly sources: DevSources;
+  readonly version: string;
+  /** The JavaScript file that every process runs. */
+  readonly entry: string;
+  readonly terminal: Terminal;
+}
+
+/** `marconi dev`: a whole cluster on this machine, until Ctrl-C. */
+export async function runDev(options: DevOptions): Promise<ExitCode> {
+  const { terminal, config } = options;
+  const folder = path.resolve(config.data);
+  try {
+    checkFolder(folder);
+    const lock = await DataLock.take(folder, (reason) => terminal.warn(reason));
+    try {
+      if (config.reset) removeCluster(folder);
+      const cluster = openCluster(folder, config, options.sources);
+      await checkPorts({ ...config, nodes: cluster.nodes });
+      return await superviseCluster(options, folder, cluster, lock);
+    } finally {
+      lock.release();
+    }
+  } catch (error) {
+    if (!(error instanceof StartRefusal)) throw error;
+    for (const line of error.message.split("\n")) terminal.warn(`marconi: ${line}`);
+    return ExitCode.refused;
+  }
+}
+
+async function superviseCluster(
+  options: DevOptions,
+  folder: string,
+  cluster: ClusterFile,
+  lock: DataLock,
+): Promise<ExitCode> {
+  const { terminal, config } = options;
+  const plan = planCluster(folder, cluster, config);
+  terminal.say(
+    `Marconi ${options.version}: ${cluster.nodes} nodes, ${cluster.partitions} partitions, ` +
+      `${cluster.replicationFactor} replicas of each, data in ${config.data}`,
+  );
+  const stop = new AbortController();
+  const kill = new AbortController();
+  // A terminal that is gone does not keep the cluster from being stopped in order.
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => stop.abort());
+  const onSignal = stopper(terminal, stop, kill);
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, onSignal);
+  try {
+    const supervisor = new Supervisor({
+      plan,
+      entry: options.entry,
+      terminal,
+      onProcesses: (pids) => lock.setChildren(pids),
+      stop: stop.signal,
+      kill: kill.signal,
+    });
+    const code = await supervisor.run(() => {
+      for (const line of invitation(plan.url, config)) terminal.say(line);
+    });
+    terminal.say(code === ExitCode.ok ? "all stopped" : "the cluster could not be started");
+    return code;
+  } finally {
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.off(signal, onSignal);
+  }
+}
+
+function stopper(terminal: Terminal, stop: AbortController, kill: AbortController): () => void {
+  let firstMs: number | undefined;
+  return () => {
+    if (firstMs === undefined) {
+      firstMs = performance.now();
+      terminal.say("\nstopping, gateway first; once more to end everything at once");
+      stop.abort();
+    } else if (performance.now() - firstMs > SAME_SIGNAL_MS) kill.abort();
+  };
+}
+
+/** What to try first. Every line works as it stands. */
+export function invitation(url: string, config: Pick<DevConfig, "host" | "metricsBasePort">): string[] {
+  return [
+    "",
+    `The gateway listens on ${url}. Try:`,
+    "",
+    `  curl -i -X PUT ${url}/v1/queues/demo`,
+    `  curl -i -X POST ${url}/v1/queues/demo/messages \\`,
+    `    -H 'Content-Type: application/json' -H 'Client-ID: 3381af92-2b9e-11e3-b191-71861300734c' \\`,
+    `    -d '[{"ttl": 300, "body": {"hello": "world"}}]'`,
+    "",
+    `Metrics: http://${config.host}:${config.metricsBasePort}/metrics. Ctrl-C stops the cluster; its messages stay.`,
+    "",
+  ];
+}
