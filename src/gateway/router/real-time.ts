@@ -1,0 +1,28 @@
+import type { Clock, Timer, Timers } from "../../base/index.js";
+
+/** The clocks of this machine. */
+export const realClock: Clock = {
+  wallMs: () => Date.now(),
+  monotonicMs: () => performance.now(),
+};
+
+class NodeTimer implements Timer {
+  readonly #handle: NodeJS.Timeout;
+
+  constructor(handle: NodeJS.Timeout) {
+    this.#handle = handle;
+  }
+
+  cancel(): void {
+    clearTimeout(this.#handle);
+  }
+}
+
+/** Node's timers. `soon` runs after the sockets of a turn were read, before timers. */
+export const realTimers: Timers = {
+  after: (delayMs, callback) => new NodeTimer(setTimeout(callback, delayMs)),
+  every: (periodMs, callback) => new NodeTimer(setInterval(callback, periodMs)),
+  soon: (callback) => {
+    setImmediate(callback);
+  },
+};
