@@ -16,6 +16,7 @@ export default class PlainLineReporter {
     // A caller that runs jest more than once adds up itself.
     const file = process.env.JEST_COUNTS_FILE;
     if (file !== undefined) fs.writeFileSync(file, JSON.stringify({ passed, failed }));
-    else process.stdout.write(`${passed} passed, ${failed} failed\n`);
+    // Jest writes its own summary after every reporter has run.
+    else process.once("exit", () => process.stdout.write(`${passed} passed, ${failed} failed\n`));
   }
 }

@@ -13,7 +13,8 @@ export interface HostOptions {
   /** For messages: "node n1". */
   readonly name: string;
   readonly stopTimeoutMs: number;
-  readonly start: () => Promise<RunningProcess>;
+  /** `fatal` ends the process at once: for an error that must not be survived, a failed fsync above all. */
+  readonly start: (fatal: (error: Error) => void) => Promise<RunningProcess>;
   readonly report: (severity: "info" | "fatal", message: string, error?: unknown) => void;
   readonly environment: ProcessEnvironment;
 }
@@ -45,7 +46,7 @@ export class ProcessHost {
     for (const signal of ["SIGTERM", "SIGINT"]) environment.on(signal, () => this.#askToStop(signal));
     if (environment.connected) environment.on("disconnect", () => this.#askToStop("the end of its supervisor"));
     try {
-      this.#running = await start();
+      this.#running = await start((error) => this.#die("fatal error", error));
     } catch (error) {
       if (error instanceof StartRefusal || error instanceof ConfigError) {
         report("fatal", `${name} does not start: ${error.message}`);

@@ -1,7 +1,7 @@
 import fs from "node:fs";
 
 /** Lines kept for the report when a process dies. */
-const LAST_LINES_MAX = 8;
+const LAST_LINES_MAX = 20;
 const READ_BYTES_MAX = 64 * 1024;
 /** pino's number for warnings; worse is higher. */
 const WARN_LEVEL = 40;
@@ -55,12 +55,12 @@ export class LogTail {
     }
   }
 
-  /** The reason for an end, as far as the log tells it: the last line that is bad news, else the last plain text. */
+  /** The reason for an end, as far as the log tells it: the last line that is bad news, else plain text that names an error. */
   lastWords(): string {
-    const lines = this.#last.map((line) => ({ line, parsed: parse(line) }));
-    const bad = lines.filter(({ parsed }) => (parsed?.level ?? 0) >= WARN_LEVEL).at(-1)?.parsed;
+    const bad = this.#last.map(parse).findLast((line) => (line?.level ?? 0) >= WARN_LEVEL);
     if (bad !== undefined) return sentence(bad);
-    return lines.find(({ parsed }) => parsed === undefined)?.line ?? "";
+    const plain = this.#last.filter((line) => !line.startsWith("{"));
+    return plain.find((line) => /^\w*Error\b/.test(line)) ?? plain[0] ?? "";
   }
 
   #take(added: string): void {

@@ -1,0 +1,86 @@
+import { environmentName, flagName, type Schema, schemas, type Settings } from "../config/index.js";
+import { errorCatalogue, type ErrorDefinition } from "../contract/index.js";
+
+/** What the reference says of a metric. */
+export interface MetricDescription {
+  readonly name: string;
+  readonly type: string;
+  readonly help: string;
+  readonly labelNames: readonly string[];
+}
+
+const GENERATED = "<!-- Written by `npm run docs:generate`; a test keeps it equal to the code. -->";
+
+/** Characters that end a cell or start markup. */
+function cell(text: string): string {
+  return text.replaceAll("|", "\\|").replaceAll("<", "&lt;");
+}
+
+function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string => `| ${cells.map(cell).join(" | ")} |`;
+  return [line(heads), line(heads.map(() => "---")), ...rows.map(line)].join("\n");
+}
+
+function settingsTable(schema: Pick<Schema<Settings>, "command" | "environmentPrefix" | "settings">): string {
+  const rows = Object.entries(schema.settings).map(([key, setting]) => {
+    const fallback = setting.fallback === undefined ? "required" : setting.format(setting.fallback as never);
+    return [
+      `\`--${flagName(key)}\``,
+      `\`${environmentName(schema, key)}\``,
+      setting.form,
+      fallback === "" ? "-" : fallback,
+      setting.secret ? `${setting.doc} Secret.` : setting.doc,
+    ];
+  });
+  return `## marconi ${schema.command}\n\n${table(["flag", "environment", "value", "default", "what it does"], rows)}`;
+}
+
+function configuration(): string {
+  return document("Configuration", [
+    "A flag wins over the environment, the environment over the default. A flag or a `MARCONI_` variable that no command " +
+      "knows is refused. `marconi config <command>` shows what a command would run with, and where each value comes from.",
+    ...schemas.map(settingsTable),
+  ]);
+}
+
+function errors(): string {
+  const rows = Object.entries<ErrorDefinition>(errorCatalogue).map(([code, error]) => [
+    `\`${code}\``,
+    String(error.status),
+    error.title,
+    error.effect === "none" ? "certainly not" : "maybe",
+    error.retriable ? "yes" : "no",
+  ]);
+  return document("Errors", [
+    "Operating errors: expected, catalogued, safe to show. After `unknown-outcome` the write may have happened.",
+    table(["code", "HTTP status", "title", "did the write happen?", "retriable"], rows),
+  ]);
+}
+
+function metricsPage(metrics: readonly MetricDescription[]): string {
+  const rows = [...metrics]
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .map(({ name, type, labelNames, help }) => [
+      `\`${name}\``,
+      type,
+      labelNames.length === 0 ? "-" : labelNames.map((label) => `\`${label}\``).join(", "),
+      help,
+    ]);
+  return document("Metrics", [
+    "Every process serves its own at `/metrics` of its metrics port, for Prometheus, beside Node's own (`nodejs_`, `process_`).",
+    table(["name", "type", "labels", "what it counts"], rows),
+  ]);
+}
+
+function document(title: string, parts: readonly string[]): string {
+  return `${[`# ${title}`, GENERATED, ...parts].join("\n\n")}\n`;
+}
+
+/** The generated part of the documentation: file names and contents. */
+export function reference(metrics: readonly MetricDescription[]): Map<string, string> {
+  return new Map([
+    ["configuration.md", configuration()],
+    ["errors.md", errors()],
+    ["metrics.md", metricsPage(metrics)],
+  ]);
+}

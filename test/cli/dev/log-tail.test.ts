@@ -1,0 +1,71 @@
+import { beforeEach, describe, expect, test } from "@jest/globals";
+import fs from "node:fs";
+import path from "node:path";
+import { LogTail } from "../../../src/cli/dev/log-tail.js";
+import { temporaryFolders } from "../../support/temporary-folder.js";
+
+const newFolder = temporaryFolders();
+let file = "";
+let warnings: string[] = [];
+
+function open(): LogTail {
+  return new LogTail(file, (text) => warnings.push(text));
+}
+
+beforeEach(() => {
+  file = path.join(newFolder(), "n1.log");
+  warnings = [];
+});
+
+const line = (level: number, msg: string, more = {}): string => `${JSON.stringify({ level, msg, ...more })}\n`;
+
+describe("following a log", () => {
+  test("passes on warnings and worse, from where it began", () => {
+    fs.writeFileSync(file, line(40, "of an earlier run"));
+    const tail = open();
+    fs.appendFileSync(file, line(30, "fine") + line(40, "odd") + line(50, "bad", { err: { message: "why" } }));
+    tail.read();
+    expect(warnings).toEqual(["odd", "bad: why"]);
+  });
+
+  test("takes a line when it is whole", () => {
+    const tail = open();
+    const text = line(40, "in two parts");
+    fs.writeFileSync(file, text.slice(0, 10));
+    tail.read();
+    expect(warnings).toEqual([]);
+    fs.appendFileSync(file, text.slice(10));
+    tail.read();
+    expect(warnings).toEqual(["in two parts"]);
+  });
+
+  test("counts a flood instead of repeating it", () => {
+    const tail = open();
+    fs.writeFileSync(file, line(40, "again").repeat(100));
+    tail.read();
+    expect(warnings).toEqual(["again", "again", "again", "again", "again", "and 95 more"]);
+  });
+});
+
+describe("last words", () => {
+  test("are the last bad news", () => {
+    const tail = open();
+    fs.writeFileSync(file, line(60, "cannot write", { err: { message: "no space" } }) + line(30, "bye"));
+    tail.read();
+    expect(tail.lastWords()).toBe("cannot write: no space");
+  });
+
+  test("are plain text where there is no bad news, as of a process that never came to log", () => {
+    const tail = open();
+    fs.writeFileSync(file, "file:1\n  throw it\nTypeError: something broke\n    at somewhere\n\nNode.js v20\n");
+    tail.read();
+    expect(tail.lastWords()).toBe("TypeError: something broke");
+  });
+
+  test("are none of a process that was killed", () => {
+    const tail = open();
+    fs.writeFileSync(file, line(30, "fine"));
+    tail.read();
+    expect(tail.lastWords()).toBe("");
+  });
+});
