@@ -10,15 +10,15 @@ const manner = process.env[`STAND_IN_${name.toUpperCase()}`];
 const host = flag("listen").split(":")[0];
 const log = (level, msg) => process.stdout.write(`${JSON.stringify({ level, msg })}\n`);
 
-log(30, `${name} starts`);
+log("info", `${name} starts`);
 if (manner === "refuse") {
-  log(60, "the data folder is of another cluster");
+  log("fatal", "the data folder is of another cluster");
   process.exit(3);
 }
 if (manner === "crash") throw new Error("something broke");
 
 const server = http.createServer((request, response) => {
-  if (request.url === "/warn") log(40, "the disk is nearly full");
+  if (request.url === "/warn") log("warn", "the disk is nearly full");
   response.end(JSON.stringify({ ready: true, leads: 4, name }));
 });
 if (manner !== "mute") server.listen(Number(flag("metrics-port")), host);
@@ -26,7 +26,7 @@ else setInterval(() => undefined, 1_000);
 
 const stop = () => {
   if (manner === "stubborn") return;
-  log(30, `${name} stops`);
+  log("info", `${name} stops`);
   process.exit(0);
 };
 process.on("SIGTERM", stop);

@@ -54,8 +54,8 @@ async function superviseCluster(
   const { terminal, config } = options;
   const plan = planCluster(folder, cluster, config);
   terminal.say(
-    `Marconi ${options.version}: ${cluster.nodes} nodes, ${cluster.partitions} partitions, ` +
-      `${cluster.replicationFactor} replicas of each, data in ${config.data}`,
+    `Marconi ${options.version}: ${count(cluster.nodes, "node")}, ${count(cluster.partitions, "partition")}, ` +
+      `${count(cluster.replicationFactor, "copy", "copies")} of every message, data in ${config.data}`,
   );
   const stop = new AbortController();
   const kill = new AbortController();
@@ -80,6 +80,10 @@ async function superviseCluster(
   } finally {
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.off(signal, onSignal);
   }
+}
+
+function count(number: number, one: string, many = `${one}s`): string {
+  return `${number} ${number === 1 ? one : many}`;
 }
 
 function stopper(terminal: Terminal, stop: AbortController, kill: AbortController): () => void {

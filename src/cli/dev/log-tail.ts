@@ -3,13 +3,12 @@ import fs from "node:fs";
 /** Lines kept for the report when a process dies. */
 const LAST_LINES_MAX = 20;
 const READ_BYTES_MAX = 64 * 1024;
-/** pino's number for warnings; worse is higher. */
-const WARN_LEVEL = 40;
+const badNews: ReadonlySet<unknown> = new Set(["warn", "error", "fatal"]);
 /** Warnings passed on per reading; a flood is counted instead. */
 const SHOWN_PER_READ_MAX = 5;
 
 interface LogLine {
-  readonly level?: number;
+  readonly level?: string;
   readonly msg?: string;
   readonly err?: { readonly message?: string };
 }
@@ -57,7 +56,7 @@ export class LogTail {
 
   /** The reason for an end, as far as the log tells it: the last line that is bad news, else plain text that names an error. */
   lastWords(): string {
-    const bad = this.#last.map(parse).findLast((line) => (line?.level ?? 0) >= WARN_LEVEL);
+    const bad = this.#last.map(parse).findLast((line) => badNews.has(line?.level));
     if (bad !== undefined) return sentence(bad);
     const plain = this.#last.filter((line) => !line.startsWith("{"));
     return plain.find((line) => /^\w*Error\b/.test(line)) ?? plain[0] ?? "";
@@ -66,7 +65,7 @@ export class LogTail {
   #take(added: string): void {
     const lines = (this.#rest + added).split("\n");
     this.#rest = (lines.pop() ?? "").slice(-READ_BYTES_MAX);
-    const warnings = lines.map(parse).filter((line) => line !== undefined && (line.level ?? 0) >= WARN_LEVEL);
+    const warnings = lines.map(parse).filter((line) => line !== undefined && badNews.has(line.level));
     for (const line of warnings.slice(0, SHOWN_PER_READ_MAX)) if (line !== undefined) this.#onWarning(sentence(line));
     if (warnings.length > SHOWN_PER_READ_MAX) this.#onWarning(`and ${warnings.length - SHOWN_PER_READ_MAX} more`);
     this.#last = [...this.#last, ...lines.filter((line) => line.trim() !== "")].slice(-LAST_LINES_MAX);

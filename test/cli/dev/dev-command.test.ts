@@ -35,7 +35,7 @@ describe("marconi dev", () => {
     for (let round = 0; round < 2; round++) {
       const { terminal, done } = dev(flags);
       await eventually("the invitation", () => terminal.text.includes("The gateway listens on"));
-      expect(terminal.lines[0]).toBe(`Marconi 0.0.0: 1 nodes, 12 partitions, 1 replicas of each, data in ${data}`);
+      expect(terminal.lines[0]).toBe(`Marconi 0.0.0: 1 node, 12 partitions, 1 copy of every message, data in ${data}`);
       pressCtrlC();
       pressCtrlC();
       expect(await done).toBe(0);

@@ -17,20 +17,23 @@ beforeEach(() => {
   warnings = [];
 });
 
-const line = (level: number, msg: string, more = {}): string => `${JSON.stringify({ level, msg, ...more })}\n`;
+const line = (level: string, msg: string, more = {}): string => `${JSON.stringify({ level, msg, ...more })}\n`;
 
 describe("following a log", () => {
   test("passes on warnings and worse, from where it began", () => {
-    fs.writeFileSync(file, line(40, "of an earlier run"));
+    fs.writeFileSync(file, line("warn", "of an earlier run"));
     const tail = open();
-    fs.appendFileSync(file, line(30, "fine") + line(40, "odd") + line(50, "bad", { err: { message: "why" } }));
+    fs.appendFileSync(
+      file,
+      line("info", "fine") + line("warn", "odd") + line("error", "bad", { err: { message: "why" } }),
+    );
     tail.read();
     expect(warnings).toEqual(["odd", "bad: why"]);
   });
 
   test("takes a line when it is whole", () => {
     const tail = open();
-    const text = line(40, "in two parts");
+    const text = line("warn", "in two parts");
     fs.writeFileSync(file, text.slice(0, 10));
     tail.read();
     expect(warnings).toEqual([]);
@@ -41,7 +44,7 @@ describe("following a log", () => {
 
   test("counts a flood instead of repeating it", () => {
     const tail = open();
-    fs.writeFileSync(file, line(40, "again").repeat(100));
+    fs.writeFileSync(file, line("warn", "again").repeat(100));
     tail.read();
     expect(warnings).toEqual(["again", "again", "again", "again", "again", "and 95 more"]);
   });
@@ -50,7 +53,7 @@ describe("following a log", () => {
 describe("last words", () => {
   test("are the last bad news", () => {
     const tail = open();
-    fs.writeFileSync(file, line(60, "cannot write", { err: { message: "no space" } }) + line(30, "bye"));
+    fs.writeFileSync(file, line("fatal", "cannot write", { err: { message: "no space" } }) + line("info", "bye"));
     tail.read();
     expect(tail.lastWords()).toBe("cannot write: no space");
   });
@@ -64,7 +67,7 @@ describe("last words", () => {
 
   test("are none of a process that was killed", () => {
     const tail = open();
-    fs.writeFileSync(file, line(30, "fine"));
+    fs.writeFileSync(file, line("info", "fine"));
     tail.read();
     expect(tail.lastWords()).toBe("");
   });
