@@ -14,10 +14,14 @@ export interface FileHandle {
 }
 
 export interface FileSystem {
+  /** `create` makes a new file and fails with EEXIST when there is one: nothing is ever truncated by opening it. */
   open(path: string, mode: "read" | "read-write" | "create"): Promise<FileHandle>;
+  /** Names in the directory, sorted. */
   list(directory: string): Promise<string[]>;
+  /** With its parents; no error when it is there. */
   makeDirectory(path: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
+  /** Removes one file; ENOENT when it is missing. */
   remove(path: string): Promise<void>;
   exists(path: string): Promise<boolean>;
   /** Makes creations, renames and removals in `directory` durable. */

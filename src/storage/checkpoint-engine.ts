@@ -1,0 +1,367 @@
+import { assert, DecodeError } from "../base/index.js";
+import type { SnapshotMeta } from "../raft/index.js";
+import {
+  decodeRoot,
+  encodeRoot,
+  GENERATION_MAX,
+  groupOf,
+  intentGeneration,
+  intentKey,
+  KEY_PREFIX_BYTES,
+  prefix,
+  type Root,
+  rootKey,
+  rowKey,
+  SUM_BYTES,
+  verifiedSum,
+  withSum,
+} from "./checkpoint-keys.js";
+import type { CheckpointBatch, CheckpointRoot, CheckpointStore, Row, StagedCheckpoint } from "./checkpoint-store.js";
+import { CorruptionError, REPLACE_NODE_ADVICE } from "./errors.js";
+import type { OrderedRows, RowScan } from "./ordered-rows.js";
+import { addRow, fingerprint, type Lanes, rowSum } from "./row-hash.js";
+import { RowSumTable } from "./row-sum-table.js";
+import type { GroupId } from "./shard-log.js";
+
+const DELETE_COUNT_MAX = 1000;
+const EMPTY = new Uint8Array(0);
+
+/** A checkpoint as of one moment: later writes do not show. To be iterated, or it is held until the store closes. */
+export interface CheckpointView {
+  readonly root: CheckpointRoot;
+  readonly rows: AsyncIterable<Row[]>;
+}
+
+/** The contract, and what a sender of snapshots needs besides: root and rows of the same moment. */
+export interface ViewableCheckpointStore extends CheckpointStore {
+  view(group: GroupId): Promise<CheckpointView | undefined>;
+}
+
+/** A set of rows of one generation with its hash, kept as rows come and go. */
+class RowSet {
+  readonly #sums = new RowSumTable();
+  readonly #hash: Lanes = { low: 0, high: 0 };
+  readonly #key: Lanes = { low: 0, high: 0 };
+
+  get count(): number {
+    return this.#sums.count;
+  }
+
+  get hash(): Readonly<Lanes> {
+    return { ...this.#hash };
+  }
+
+  put(key: Uint8Array, sum: number): void {
+    this.delete(key);
+    addRow(this.#hash, this.#key, sum, 1);
+    this.#sums.set(this.#key, sum);
+  }
+
+  /** Leaves the key's fingerprint in #key. */
+  delete(key: Uint8Array): void {
+    fingerprint(key, this.#key);
+    const old = this.#sums.get(this.#key);
+    if (old === undefined) return;
+    addRow(this.#hash, this.#key, old, -1);
+    this.#sums.delete(this.#key);
+  }
+}
+
+interface GroupCheckpoint {
+  readonly root: Root | undefined;
+  readonly rows: RowSet;
+}
+
+/**
+ * Checkpoints over an ordered key-value store. Operations on one group run one after another. After a failed write nobody
+ * knows what is stored, so every later operation fails with the same error.
+ */
+export class CheckpointEngine implements ViewableCheckpointStore {
+  readonly #store: OrderedRows;
+  readonly #path: string;
+  readonly #groups = new Map<GroupId, GroupCheckpoint>();
+  readonly #tails = new Map<GroupId, Promise<unknown>>();
+  readonly #nextGeneration = new Map<GroupId, number>();
+  #failure: Error | undefined;
+
+  /** `path` names the store in errors. */
+  constructor(store: OrderedRows, path: string) {
+    this.#store = store;
+    this.#path = path;
+  }
+
+  /** Removes what crashed stages and removals left. To be called once, before anything else. */
+  async removeLeftovers(): Promise<void> {
+    let from = prefix(0, 0);
+    for (;;) {
+      const [next] = await this.#store.keys(from, prefix(0xffffffff, 0xffffffff), 1);
+      if (next === undefined) return;
+      const group = groupOf(next);
+      await this.#removeLeftoversOf(group);
+      if (group === 0xffffffff) return;
+      from = prefix(group + 1, 0);
+    }
+  }
+
+  open(group: GroupId): Promise<CheckpointRoot | undefined> {
+    return this.#inTurn(group, async () => {
+      const { root } = await this.#load(group);
+      return root && { snapshot: root.snapshot, rowCount: root.rowCount };
+    });
+  }
+
+  rows(group: GroupId): AsyncIterable<Row[]> {
+    const view = this.view(group);
+    // Reported to whoever iterates.
+    view.catch(() => undefined);
+    return (async function* () {
+      const found = await view;
+      if (found !== undefined) yield* found.rows;
+    })();
+  }
+
+  view(group: GroupId): Promise<CheckpointView | undefined> {
+    return this.#inTurn(group, async () => {
+      const { root } = await this.#known(group);
+      if (root === undefined) return undefined;
+      const scan = this.#scan(group, root.generation);
+      return { root: { snapshot: root.snapshot, rowCount: root.rowCount }, rows: this.#drain(group, scan) };
+    });
+  }
+
+  async *#drain(group: GroupId, scan: RowScan): AsyncIterable<Row[]> {
+    try {
+      for (let rows = await scan.next(); rows.length > 0; rows = await scan.next()) {
+        yield rows.map((row) => this.#verified(group, row).row);
+      }
+    } finally {
+      await scan.close();
+    }
+  }
+
+  get(group: GroupId, key: Uint8Array): Promise<Uint8Array | undefined> {
+    return this.#inTurn(group, async () => {
+      const { root } = await this.#known(group);
+      if (root === undefined) return undefined;
+      const whole = rowKey(group, root.generation, key);
+      const value = await this.#store.get(whole);
+      return value && this.#verified(group, { key: whole, value }).row.value;
+    });
+  }
+
+  write(group: GroupId, batch: CheckpointBatch): Promise<void> {
+    return this.#inTurn(group, async () => {
+      const { root, rows } = await this.#known(group);
+      const generation = root?.generation ?? this.#takeGeneration(group, 0);
+      const deletes = batch.deletes.map((key) => rowKey(group, generation, key));
+      for (const key of batch.deletes) rows.delete(key);
+      const puts = storedRows(group, generation, batch.puts, rows);
+      const next = { generation, rowCount: rows.count, hash: rows.hash, snapshot: batch.snapshot };
+      puts.push(rootRow(group, next));
+      await this.#write(puts, deletes);
+      this.#groups.set(group, { root: next, rows });
+    });
+  }
+
+  stage(group: GroupId): Promise<StagedCheckpoint> {
+    return this.#inTurn(group, async () => {
+      const { root } = await this.#known(group);
+      const generation = this.#takeGeneration(group, root?.generation ?? 0);
+      await this.#write([intentRow(group, generation)], []);
+      return this.#staged(group, generation);
+    });
+  }
+
+  clear(group: GroupId): Promise<void> {
+    return this.#inTurn(group, async () => {
+      const found = await this.#store.get(rootKey(group));
+      const generation = found && this.#decodeRoot(group, found).generation;
+      this.#groups.set(group, { root: undefined, rows: new RowSet() });
+      if (generation === undefined) return;
+      await this.#write([intentRow(group, generation)], [rootKey(group)]);
+      await this.#removeGeneration(group, generation);
+    });
+  }
+
+  async close(): Promise<void> {
+    await Promise.allSettled(this.#tails.values());
+    await this.#store.close();
+  }
+
+  #staged(group: GroupId, generation: number): StagedCheckpoint {
+    const rows = new RowSet();
+    let open = true;
+    return {
+      add: async (added) => {
+        assert(open, "the staged checkpoint is finished");
+        await this.#write(storedRows(group, generation, added, rows), []);
+      },
+      commit: (snapshot) => {
+        assert(open, "the staged checkpoint is finished");
+        open = false;
+        return this.#inTurn(group, () => this.#switch(group, generation, rows, snapshot));
+      },
+      abandon: async () => {
+        if (!open) return;
+        open = false;
+        await this.#inTurn(group, () => this.#removeGeneration(group, generation));
+      },
+    };
+  }
+
+  async #switch(group: GroupId, generation: number, rows: RowSet, snapshot: SnapshotMeta): Promise<void> {
+    const before = (await this.#known(group)).root?.generation;
+    const root = { generation, rowCount: rows.count, hash: rows.hash, snapshot };
+    const puts = [rootRow(group, root)];
+    if (before !== undefined) puts.push(intentRow(group, before));
+    await this.#write(puts, [intentKey(group, generation)]);
+    this.#groups.set(group, { root, rows });
+    if (before !== undefined) await this.#removeGeneration(group, before);
+  }
+
+  async #known(group: GroupId): Promise<GroupCheckpoint> {
+    return this.#groups.get(group) ?? (await this.#load(group));
+  }
+
+  /** Reads and verifies the whole checkpoint. */
+  async #load(group: GroupId): Promise<GroupCheckpoint> {
+    const stored = await this.#store.get(rootKey(group));
+    const root = stored && this.#decodeRoot(group, stored);
+    const rows = new RowSet();
+    if (root === undefined) await this.#refuseOrphans(group);
+    else await this.#verify(group, root, rows);
+    const loaded = { root, rows };
+    this.#groups.set(group, loaded);
+    return loaded;
+  }
+
+  async #verify(group: GroupId, root: Root, rows: RowSet): Promise<void> {
+    const scan = this.#scan(group, root.generation);
+    try {
+      for (let found = await scan.next(); found.length > 0; found = await scan.next()) {
+        for (const stored of found) {
+          const { row, sum } = this.#verified(group, stored);
+          rows.put(row.key, sum);
+        }
+      }
+    } finally {
+      await scan.close();
+    }
+    const { low, high } = rows.hash;
+    if (rows.count === root.rowCount && low === root.hash.low && high === root.hash.high) return;
+    const counts = `${String(rows.count)} rows found, ${String(root.rowCount)} written`;
+    throw this.#corrupt(group, `rows are missing or out of date (${counts})`);
+  }
+
+  /** Rows without a root and without an intent: the root was lost. Deleting them would hide that. */
+  async #refuseOrphans(group: GroupId): Promise<void> {
+    const found = await this.#store.keys(prefix(group, 1), prefix(group, GENERATION_MAX + 1), 1);
+    const first = found[0];
+    if (first === undefined) return;
+    const generation = Buffer.from(first).readUInt32BE(4);
+    if ((await this.#store.get(intentKey(group, generation))) !== undefined) return;
+    throw this.#corrupt(group, "there are rows but no root");
+  }
+
+  #decodeRoot(group: GroupId, stored: Uint8Array): Root {
+    if (verifiedSum(rootKey(group), stored) === undefined)
+      throw this.#corrupt(group, "the root row does not match its sum");
+    try {
+      return decodeRoot(stored.subarray(SUM_BYTES));
+    } catch (error) {
+      if (error instanceof DecodeError) throw this.#corrupt(group, `the root row cannot be read (${error.message})`);
+      throw error;
+    }
+  }
+
+  #verified(group: GroupId, stored: Row): { readonly row: Row; readonly sum: number } {
+    const key = stored.key.subarray(KEY_PREFIX_BYTES);
+    const sum = verifiedSum(key, stored.value);
+    if (sum === undefined) {
+      throw this.#corrupt(group, `row ${Buffer.from(key).toString("hex")} does not match its sum`);
+    }
+    return { row: { key, value: stored.value.subarray(SUM_BYTES) }, sum };
+  }
+
+  #scan(group: GroupId, generation: number): RowScan {
+    return this.#store.scan(prefix(group, generation), prefix(group, generation + 1));
+  }
+
+  #takeGeneration(group: GroupId, atLeastAfter: number): number {
+    const generation = Math.max(this.#nextGeneration.get(group) ?? 1, atLeastAfter + 1);
+    assert(generation <= GENERATION_MAX, "generations are used up");
+    this.#nextGeneration.set(group, generation + 1);
+    return generation;
+  }
+
+  async #removeLeftoversOf(group: GroupId): Promise<void> {
+    const keys = await this.#store.keys(prefix(group, 0), prefix(group, 1), DELETE_COUNT_MAX);
+    const generations = keys.map(intentGeneration).filter((generation) => generation !== undefined);
+    if (generations.length === 0) return;
+    const stored = await this.#store.get(rootKey(group));
+    const current = stored && this.#decodeRoot(group, stored).generation;
+    for (const generation of generations) {
+      assert(generation !== current, "an intent never names the current generation");
+      this.#takeGeneration(group, generation);
+      await this.#removeGeneration(group, generation);
+    }
+  }
+
+  async #removeGeneration(group: GroupId, generation: number): Promise<void> {
+    for (;;) {
+      const keys = await this.#store.keys(prefix(group, generation), prefix(group, generation + 1), DELETE_COUNT_MAX);
+      if (keys.length === 0) break;
+      await this.#write([], keys);
+    }
+    await this.#write([], [intentKey(group, generation)]);
+  }
+
+  async #write(puts: readonly Row[], deletes: readonly Uint8Array[]): Promise<void> {
+    this.#refuseAfterFailure();
+    try {
+      await this.#store.write(puts, deletes);
+    } catch (error) {
+      this.#failure = error as Error;
+      throw error;
+    }
+  }
+
+  #refuseAfterFailure(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /** Runs `work` when everything asked of the group before is finished. */
+  #inTurn<T>(group: GroupId, work: () => Promise<T>): Promise<T> {
+    this.#refuseAfterFailure();
+    const turn = (this.#tails.get(group) ?? Promise.resolve()).then(work, work);
+    this.#tails.set(group, turn);
+    const forget = (): void => {
+      if (this.#tails.get(group) === turn) this.#tails.delete(group);
+    };
+    turn.then(forget, forget);
+    return turn;
+  }
+
+  #corrupt(group: GroupId, problem: string): CorruptionError {
+    return new CorruptionError(this.#path, -1, `checkpoint of group ${String(group)}: ${problem}`, REPLACE_NODE_ADVICE);
+  }
+}
+
+/** The rows as they are stored, added to `rows`. */
+function storedRows(group: GroupId, generation: number, puts: readonly Row[], rows: RowSet): Row[] {
+  return puts.map(({ key, value }) => {
+    const sum = rowSum(key, value, 0);
+    rows.put(key, sum);
+    return { key: rowKey(group, generation, key), value: withSum(value, sum) };
+  });
+}
+
+function rootRow(group: GroupId, root: Root): Row {
+  const key = rootKey(group);
+  const value = encodeRoot(root);
+  return { key, value: withSum(value, rowSum(key, value, 0)) };
+}
+
+function intentRow(group: GroupId, generation: number): Row {
+  return { key: intentKey(group, generation), value: EMPTY };
+}

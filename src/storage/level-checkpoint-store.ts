@@ -1,0 +1,105 @@
+import { Level } from "level";
+import { CheckpointEngine, type ViewableCheckpointStore } from "./checkpoint-engine.js";
+import type { Row } from "./checkpoint-store.js";
+import { CorruptionError, REPLACE_NODE_ADVICE, systemErrorCode } from "./errors.js";
+import type { OrderedRows, RowScan } from "./ordered-rows.js";
+
+export interface CheckpointStoreOptions {
+  /** The folder of this database alone; made when missing. */
+  readonly directory: string;
+}
+
+/** Rows are about 100 KiB: LevelDB's defaults (4 MiB log, 2 MiB tables) would make a table of every few rows. */
+const WRITE_BUFFER_BYTES = 16 * 1024 * 1024;
+const TABLE_BYTES = 16 * 1024 * 1024;
+/** Checkpoints are read once, at start; a cache would only push out the page cache. */
+const CACHE_BYTES = 4 * 1024 * 1024;
+const SCAN_BYTES = 1024 * 1024;
+const SCAN_COUNT_MAX = 1000;
+const VIEWS = { keyEncoding: "view", valueEncoding: "view" } as const;
+
+type Database = Level<Uint8Array, Uint8Array>;
+
+/**
+ * Opens the checkpoints of a shard in one `level` database, and removes what crashed installs left. Throws CorruptionError
+ * when the database itself is damaged. Its repair is never used: it drops what it cannot read.
+ */
+export async function openCheckpointStore(options: CheckpointStoreOptions): Promise<ViewableCheckpointStore> {
+  const database: Database = new Level(options.directory, {
+    ...VIEWS,
+    writeBufferSize: WRITE_BUFFER_BYTES,
+    maxFileSize: TABLE_BYTES,
+    cacheSize: CACHE_BYTES,
+  });
+  try {
+    await database.open();
+  } catch (error) {
+    throw translate(error, options.directory);
+  }
+  const engine = new CheckpointEngine(new LevelRows(database, options.directory), options.directory);
+  await engine.removeLeftovers();
+  return engine;
+}
+
+class LevelRows implements OrderedRows {
+  readonly #database: Database;
+  readonly #path: string;
+
+  constructor(database: Database, path: string) {
+    this.#database = database;
+    this.#path = path;
+  }
+
+  get(key: Uint8Array): Promise<Uint8Array | undefined> {
+    return this.#guarded(this.#database.get(key));
+  }
+
+  // Always synced: LevelDB closes a full log file without syncing it, so an unsynced batch may be lost under a later synced one.
+  write(puts: readonly Row[], deletes: readonly Uint8Array[]): Promise<void> {
+    const operations = [
+      ...deletes.map((key) => ({ type: "del", key }) as const),
+      ...puts.map(({ key, value }) => ({ type: "put", key, value }) as const),
+    ];
+    return this.#guarded(this.#database.batch(operations, { sync: true, ...VIEWS }));
+  }
+
+  scan(from: Uint8Array, to: Uint8Array): RowScan {
+    const iterator = this.#database.iterator({
+      gte: from,
+      lt: to,
+      highWaterMarkBytes: SCAN_BYTES,
+      fillCache: false,
+      ...VIEWS,
+    });
+    return {
+      next: async () => {
+        const entries = await this.#guarded(iterator.nextv(SCAN_COUNT_MAX));
+        return entries.map(([key, value]) => ({ key, value }));
+      },
+      close: () => iterator.close(),
+    };
+  }
+
+  async keys(from: Uint8Array, to: Uint8Array, countMax: number): Promise<Uint8Array[]> {
+    return this.#guarded(this.#database.keys({ gte: from, lt: to, limit: countMax, fillCache: false, ...VIEWS }).all());
+  }
+
+  close(): Promise<void> {
+    return this.#database.close();
+  }
+
+  async #guarded<T>(result: Promise<T>): Promise<T> {
+    try {
+      return await result;
+    } catch (error) {
+      throw translate(error, this.#path);
+    }
+  }
+}
+
+/** `level` wraps the cause of a failed open. */
+function translate(error: unknown, path: string): unknown {
+  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
+  if (systemErrorCode(cause) !== "LEVEL_CORRUPTION") return error;
+  return new CorruptionError(path, -1, `the checkpoint database is damaged (${String(cause)})`, REPLACE_NODE_ADVICE);
+}

@@ -1,0 +1,19 @@
+import type { Row } from "./checkpoint-store.js";
+
+/** The least that checkpoints need of an ordered key-value store; `level` and memory provide it. Keys ascend bytewise. */
+export interface OrderedRows {
+  get(key: Uint8Array): Promise<Uint8Array | undefined>;
+  /** Deletes, then puts: atomic and synced. */
+  write(puts: readonly Row[], deletes: readonly Uint8Array[]): Promise<void>;
+  /** Rows with `from` <= key < `to`, as of this call. */
+  scan(from: Uint8Array, to: Uint8Array): RowScan;
+  /** Keys only, as of this call; at most `countMax`. */
+  keys(from: Uint8Array, to: Uint8Array, countMax: number): Promise<Uint8Array[]>;
+  close(): Promise<void>;
+}
+
+export interface RowScan {
+  /** The next rows, about a MiB; empty at the end. */
+  next(): Promise<Row[]>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,223 @@
+import { assert, type Timer, type Timers } from "../../base/index.js";
+import { asError, systemErrorCode } from "../errors.js";
+import type { FileHandle, FileSystem } from "../file-system.js";
+import { ALLOCATE_RETRY_MS, ALLOCATE_STEP_BYTES, RETIRED_KEPT_MAX } from "../limits.js";
+import { SEGMENT_HEADER_BYTES } from "./layout.js";
+
+/** A file of full size with blank header pages, under its final name, both durable: rolling over only has to write into it. */
+export interface PreparedSegment {
+  readonly segmentId: number;
+  readonly handle: FileHandle;
+}
+
+/** A file that may be used again. Its header pages may hold anything. */
+export interface RetiredSegment {
+  readonly name: string;
+  readonly handle: FileHandle;
+  /** False when the file has another size than segments have now: it is removed. */
+  readonly reusable: boolean;
+}
+
+export interface SupplyOptions {
+  readonly fileSystem: FileSystem;
+  readonly directory: string;
+  readonly segmentBytes: number;
+  /** Prepared segments to keep ready, >= 0. */
+  readonly spares: number;
+  readonly timers: Pick<Timers, "soon" | "after">;
+  /** An error that must stop the log: anything but a full disk. */
+  readonly onFatal: (error: Error) => void;
+  readonly onSpaceLow: (low: boolean) => void;
+}
+
+const ZERO_STEP = Buffer.alloc(ALLOCATE_STEP_BYTES);
+
+export function segmentName(segmentId: number): string {
+  return `${String(segmentId).padStart(12, "0")}.seg`;
+}
+
+/**
+ * Prepares the files of coming segments in the background, one at a time: a retired file if there is one, else a new one
+ * filled with zeros. A full disk is not an error as long as a prepared file is left; it is reported and tried again.
+ */
+export class SegmentSupply {
+  readonly #options: SupplyOptions;
+  #nextId: number;
+  readonly #ready: PreparedSegment[] = [];
+  readonly #retired: RetiredSegment[] = [];
+  #working: Promise<void> | undefined;
+  #retry: Timer | undefined;
+  #spaceLow = false;
+  #stopped = false;
+  #started = false;
+
+  /** `nextId`: the id of the first segment to prepare. `retired`: files found at start. */
+  constructor(options: SupplyOptions, nextId: number, retired: readonly RetiredSegment[]) {
+    this.#options = options;
+    this.#nextId = nextId;
+    this.#retired.push(...retired);
+  }
+
+  get spaceLow(): boolean {
+    return this.#spaceLow;
+  }
+
+  get readyCount(): number {
+    return this.#ready.length;
+  }
+
+  /** Begins to work ahead; until then only `take` prepares. */
+  start(): void {
+    this.#started = true;
+    this.#kick();
+  }
+
+  /** The next segment, at once when one is ready. Rejects when none can be made: with ENOSPC on a full disk. */
+  async take(segmentId: number): Promise<PreparedSegment> {
+    while (this.#ready.length === 0) {
+      this.#working ??= this.#occupy(this.#prepareOne());
+      await this.#working;
+    }
+    const prepared = this.#ready.shift() as PreparedSegment;
+    assert(prepared.segmentId === segmentId, "segments are taken in the order of their ids");
+    this.#kick();
+    return prepared;
+  }
+
+  /** Takes back a file that the log no longer needs. A few are kept for coming segments, more are removed. */
+  retire(segment: RetiredSegment): void {
+    this.#retired.push(segment);
+    this.#kick();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#retry?.cancel();
+    await this.#working?.catch(() => undefined);
+    for (const { handle } of [...this.#ready, ...this.#retired]) await handle.close();
+  }
+
+  #kick(): void {
+    if (!this.#started || this.#stopped || this.#working !== undefined || !this.#hasWork()) return;
+    this.#working = this.#occupy(this.#work());
+  }
+
+  /** Only one preparation runs at a time: ids and names are given out in order. */
+  #occupy(work: Promise<void>): Promise<void> {
+    return work.finally(() => {
+      this.#working = undefined;
+    });
+  }
+
+  #hasWork(): boolean {
+    return this.#ready.length < this.#options.spares || this.#surplus() >= 0;
+  }
+
+  /** Index of a retired file to remove, -1 when there is none. */
+  #surplus(): number {
+    const useless = this.#retired.findIndex((retired) => !retired.reusable);
+    return useless < 0 && this.#retired.length > RETIRED_KEPT_MAX ? 0 : useless;
+  }
+
+  async #prepareOne(): Promise<void> {
+    this.#ready.push(await this.#prepare());
+  }
+
+  async #work(): Promise<void> {
+    this.#retry?.cancel();
+    this.#retry = undefined;
+    try {
+      while (!this.#stopped && this.#hasWork()) {
+        if (this.#ready.length < this.#options.spares) await this.#prepareOne();
+        else await this.#discard(this.#surplus());
+      }
+      this.#reportSpace(false);
+    } catch (error) {
+      if (this.#stopped) return;
+      if (systemErrorCode(error) === "ENOSPC") this.#retryLater();
+      else this.#options.onFatal(asError(error));
+    }
+  }
+
+  #retryLater(): void {
+    this.#reportSpace(true);
+    this.#retry = this.#options.timers.after(ALLOCATE_RETRY_MS, () => {
+      this.#kick();
+    });
+  }
+
+  #reportSpace(low: boolean): void {
+    if (low === this.#spaceLow) return;
+    this.#spaceLow = low;
+    this.#options.onSpaceLow(low);
+  }
+
+  async #prepare(): Promise<PreparedSegment> {
+    const segmentId = this.#nextId;
+    const taken = this.#retired.findIndex((file) => file.name === segmentName(segmentId) && !file.reusable);
+    if (taken >= 0) await this.#discard(taken);
+    const retired = this.#pickRetired(segmentName(segmentId));
+    const handle = retired === undefined ? await this.#allocate(segmentId) : await this.#reuse(retired, segmentId);
+    this.#nextId++;
+    return { segmentId, handle };
+  }
+
+  /** The file that already has the wanted name goes first, so that a rename never lands on another file. */
+  #pickRetired(name: string): RetiredSegment | undefined {
+    let index = this.#retired.findIndex((retired) => retired.name === name);
+    if (index < 0) index = this.#retired.findIndex((retired) => retired.reusable);
+    return index < 0 ? undefined : this.#retired.splice(index, 1)[0];
+  }
+
+  /** Blanks the header durably *before* the file takes its new name: a name never shows another segment's header. */
+  async #reuse(retired: RetiredSegment, segmentId: number): Promise<FileHandle> {
+    const { fileSystem, directory } = this.#options;
+    await retired.handle.writev([ZERO_STEP.subarray(0, SEGMENT_HEADER_BYTES)], 0);
+    await retired.handle.datasync();
+    const name = segmentName(segmentId);
+    if (retired.name !== name) {
+      await fileSystem.rename(`${directory}/${retired.name}`, `${directory}/${name}`);
+      await fileSystem.syncDirectory(directory);
+    }
+    return retired.handle;
+  }
+
+  async #allocate(segmentId: number): Promise<FileHandle> {
+    const { fileSystem, directory } = this.#options;
+    const path = `${directory}/${segmentName(segmentId)}`;
+    const handle = await fileSystem.open(path, "create");
+    try {
+      await this.#fill(handle);
+      await handle.sync();
+      await fileSystem.syncDirectory(directory);
+      return handle;
+    } catch (error) {
+      await handle.close();
+      await fileSystem.remove(path);
+      throw error;
+    }
+  }
+
+  async #fill(handle: FileHandle): Promise<void> {
+    const { segmentBytes, timers } = this.#options;
+    for (let at = 0; at < segmentBytes; at += ALLOCATE_STEP_BYTES) {
+      if (this.#stopped) throw new Error("stopped while allocating");
+      const step = Math.min(ALLOCATE_STEP_BYTES, segmentBytes - at);
+      await handle.writev([ZERO_STEP.subarray(0, step)], at);
+      await handle.datasync();
+      if (at + step < segmentBytes)
+        await new Promise<void>((resolve) => {
+          timers.soon(resolve);
+        });
+    }
+  }
+
+  async #discard(index: number): Promise<void> {
+    const { fileSystem, directory } = this.#options;
+    const [retired] = this.#retired.splice(index, 1);
+    if (retired === undefined) return;
+    await retired.handle.close();
+    await fileSystem.remove(`${directory}/${retired.name}`);
+    await fileSystem.syncDirectory(directory);
+  }
+}
