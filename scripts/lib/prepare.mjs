@@ -25,10 +25,11 @@ async function step(name, { inputs, marker, product, work }) {
   const print = fingerprint(inputs);
   if (exists(product) && isFresh(marker, print)) return;
   const sinceMs = performance.now();
+  process.stdout.write(name.padEnd(9));
   const { code, output } = await work();
-  if (code !== 0) throw new PreparationError(`${output}${name} failed`);
+  if (code !== 0) throw new PreparationError(`failed\n${output.trimEnd()}`);
   markFresh(marker, print);
-  process.stdout.write(`${name.padEnd(9)}${seconds(sinceMs)}\n`);
+  process.stdout.write(`${seconds(sinceMs)}\n`);
 }
 
 function install() {
