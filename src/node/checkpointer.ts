@@ -1,7 +1,7 @@
 import type { Clock, Timers } from "../base/index.js";
 import type { CheckpointRow } from "../partition/index.js";
 import type { SnapshotMeta } from "../raft/index.js";
-import type { CheckpointStore, GroupId, ShardLog } from "../storage/index.js";
+import type { CheckpointStore, GroupId, SegmentedShardLog } from "../storage/index.js";
 import type { Logger } from "../telemetry/index.js";
 import { nodeLimits } from "./limits.js";
 import type { Replica } from "./replica.js";
@@ -10,10 +10,11 @@ import type { ShardObserver } from "./shard.js";
 export interface CheckpointerOptions {
   readonly clock: Clock;
   readonly timers: Timers;
-  readonly log: ShardLog;
+  readonly log: SegmentedShardLog;
   readonly store: CheckpointStore;
   readonly logger: Logger;
   readonly checkpointLogBytes: number;
+  readonly logSegmentsMax: number;
   readonly observer: ShardObserver;
   fatal(error: Error): void;
 }
@@ -42,14 +43,22 @@ export class Checkpointer {
     this.#latest.set(group, snapshot);
   }
 
-  /** Starts a checkpoint of the partition with the most log beyond its last one, if that is over the bound and none runs. */
-  checkDue(replicas: Iterable<Replica>): void {
+  /**
+   * Starts a checkpoint if one is due and none runs: of a partition that keeps old segments alive while the log is too long,
+   * else of the one with the most log beyond its last checkpoint, once that is over the bound.
+   */
+  checkDue(replicas: ReadonlyMap<GroupId, Replica>): void {
     if (this.#running !== undefined || this.#closed) return;
-    let most = this.#options.checkpointLogBytes;
+    const { log, checkpointLogBytes, logSegmentsMax } = this.#options;
+    if (log.stats().segments > logSegmentsMax) {
+      const pinning = log.pinning(1).map((group) => replicas.get(group))[0];
+      if (pinning !== undefined) void this.exclusively(() => this.#unpin(pinning));
+      return;
+    }
+    let most = checkpointLogBytes;
     let due: Replica | undefined;
-    for (const replica of replicas) {
-      if (replica.installing) continue;
-      const bytes = this.#options.log.bytesAfter(replica.group, this.#latest.get(replica.group)?.index ?? 0);
+    for (const replica of replicas.values()) {
+      const bytes = log.bytesAfter(replica.group, this.#latest.get(replica.group)?.index ?? 0);
       if (bytes < most) continue;
       most = bytes;
       due = replica;
@@ -80,6 +89,15 @@ export class Checkpointer {
   async close(): Promise<void> {
     this.#closed = true;
     await this.#running;
+  }
+
+  /** Gives up the log before the newest checkpoint, after making one where there is news: a peer that needs it gets a snapshot. */
+  async #unpin(replica: Replica): Promise<void> {
+    await this.#checkpoint(replica);
+    const latest = this.#latest.get(replica.group);
+    if (latest === undefined || replica.installing || this.#closed) return;
+    this.#options.log.checkpointed(replica.group, latest, latest.index + 1);
+    replica.core.compacted(latest);
   }
 
   async #checkpoint(replica: Replica): Promise<void> {
@@ -115,6 +133,6 @@ export class Checkpointer {
     const base = previous ?? snapshot;
     log.checkpointed(group, snapshot, base.index + 1);
     core.compacted(base);
-    observer.checkpointed(group, clock.monotonicMs() - startedMs, bytes);
+    observer.checkpointed(clock.monotonicMs() - startedMs, bytes);
   }
 }

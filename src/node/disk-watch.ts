@@ -8,17 +8,33 @@ export class DiskWatch {
   readonly #fileSystem: FileSystem;
   readonly #directory: string;
   readonly #log: Logger;
-  readonly #changed: (full: boolean) => void;
+  #changed: (full: boolean) => void = () => undefined;
+  #noSpare = false;
   #timer: Timer | undefined;
   #full = false;
   freeBytes = 0;
   totalBytes = 0;
 
-  constructor(fileSystem: FileSystem, directory: string, log: Logger, changed: (full: boolean) => void) {
+  constructor(fileSystem: FileSystem, directory: string, log: Logger) {
     this.#fileSystem = fileSystem;
     this.#directory = directory;
     this.#log = log;
+  }
+
+  /** `changed` hears when posts must be refused (true) and when they may go on. */
+  onChange(changed: (full: boolean) => void): void {
     this.#changed = changed;
+  }
+
+  /** The log found no room for a spare segment, or has one again. */
+  noteSpaceLow(low: boolean): void {
+    this.#noSpare = low;
+    this.#decide();
+  }
+
+  /** True while new messages are refused. */
+  get full(): boolean {
+    return this.#full;
   }
 
   start(timers: Timers): void {
@@ -37,15 +53,19 @@ export class DiskWatch {
     const { freeBytes, totalBytes } = await this.#fileSystem.space(this.#directory);
     this.freeBytes = freeBytes;
     this.totalBytes = totalBytes;
+    this.#decide();
+  }
+
+  #decide(): void {
+    const { freeBytes, totalBytes } = this;
     const floor = Math.min(nodeLimits.freeBytesMin, totalBytes * nodeLimits.freeFractionMin);
     // Twice the floor ends it, so that the answer does not flap.
-    const full = this.#full ? freeBytes < 2 * floor : freeBytes < floor;
+    const full = this.#noSpare || (this.#full ? freeBytes < 2 * floor : freeBytes < floor);
     if (full === this.#full) return;
     this.#full = full;
     this.#changed(full);
-    const megabytes = Math.round(freeBytes / 1_048_576);
-    if (full)
-      this.#log.error({ freeMib: megabytes }, "disk almost full: new messages are refused, claims and deletes go on");
-    else this.#log.info({ freeMib: megabytes }, "disk space is back: new messages are accepted");
+    const freeMib = Math.round(freeBytes / 1_048_576);
+    if (full) this.#log.error({ freeMib }, "disk almost full: new messages are refused, claims and deletes go on");
+    else this.#log.info({ freeMib }, "disk space is back: new messages are accepted");
   }
 }

@@ -103,6 +103,11 @@ export class Replica {
     return this.#commands.queuedBytes;
   }
 
+  /** More is known to be committed than is applied: after a restart, while the log's tail is replayed. */
+  get isCatchingUp(): boolean {
+    return this.#machine.appliedIndex < this.#commitTarget;
+  }
+
   get installing(): boolean {
     return this.#installing;
   }

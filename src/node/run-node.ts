@@ -1,126 +1,123 @@
 import { randomBytes } from "node:crypto";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
-import { GrpcPeers, type PeerHandlers } from "../peer/index.js";
+import { GrpcPeers, type PeerHandlers, splitAddress } from "../peer/index.js";
 import { channelOptions, PROTOCOL_VERSION } from "../rpc/index.js";
 import {
+  type CheckpointStore,
+  CorruptionError,
   type DataDirectory,
+  DataDirectoryError,
   openCheckpointStore,
   openDataDirectory,
   openShardLog,
   RealFileSystem,
   type RecoveredGroup,
+  type SegmentedShardLog,
 } from "../storage/index.js";
-import type { Logger } from "../telemetry/index.js";
+import { type Logger, type MetricsServer, startMetricsServer } from "../telemetry/index.js";
+import { type NodeConfig, type RunningProcess, StartRefusal } from "../config/index.js";
 import { DiskWatch } from "./disk-watch.js";
 import { registerGatewayService } from "./gateway-service.js";
-import { type Member, MemberMap } from "./members.js";
+import { MemberMap } from "./members.js";
 import { NodeMetrics } from "./metrics.js";
 import { openReplica } from "./open-replica.js";
 import { PeerRegistry } from "./peer-registry.js";
 import { systemClock, systemTimers } from "./real-env.js";
 import { Shard } from "./shard.js";
 
-export interface NodeOptions {
-  readonly nodeId: string;
-  readonly clusterId: string;
-  readonly dataDirectory: string;
-  /** host:port of the gRPC listener for peers and gateways. */
-  readonly listen: string;
-  /** host:port of /metrics, /health and /ready. */
-  readonly metricsListen: string;
-  readonly members: readonly Member[];
-  readonly partitions: number;
-  readonly replicationFactor: number;
-  readonly tickMs: number;
-  readonly heartbeatTicks: number;
-  readonly electionTicks: number;
-  readonly segmentBytes: number;
-  /** Log of the whole node that may pile up before checkpoints: bounds what a restart replays. */
-  readonly checkpointLogBytes: number;
-  /** How long a stopping node tries to hand its leaderships over. */
-  readonly drainMs: number;
+/** What a node gets from the process that it runs in. */
+export interface NodeContext {
   readonly log: Logger;
-  /** Ends the process at once: called after an error that must not be survived. */
+  /** Ends the process at once: called after an error that must not be survived, a failed fsync above all. */
   fatal(error: Error): void;
 }
 
-export interface RunningNode {
-  /** Hands leaderships over, finishes what is in flight, closes the log cleanly. */
-  stop(): Promise<void>;
+/** What the parts of a starting node share. */
+interface Start extends NodeContext {
+  readonly config: NodeConfig;
+  readonly members: MemberMap;
+  readonly fileSystem: RealFileSystem;
 }
 
+const MIB = 1_048_576;
+
 /** Starts a storage node; resolves when it listens. Rejects with a message that says what to do when it cannot. */
-export async function runNode(options: NodeOptions): Promise<RunningNode> {
-  const { log } = options;
-  const members = new MemberMap(options.members, options.partitions, options.replicationFactor);
+export async function runNode(config: NodeConfig, context: NodeContext): Promise<RunningProcess> {
+  const members = new MemberMap(config.members, config.partitions, config.replicationFactor);
   const fileSystem = new RealFileSystem();
-  const data = await openDataDirectory({
-    path: options.dataDirectory,
-    clusterId: options.clusterId,
-    nodeId: options.nodeId,
-    fileSystem,
-  });
+  const { dataDir: path, clusterId, nodeId } = config;
+  const data = await refusing(openDataDirectory({ path, clusterId, nodeId, fileSystem }));
   try {
-    return await startNode(options, members, fileSystem, data);
+    return await refusing(startNode({ ...context, config, members, fileSystem }, data));
   } catch (error) {
-    log.error({ err: error }, "the node cannot start");
     await data.close();
     throw error;
   }
 }
 
-async function startNode(
-  options: NodeOptions,
-  members: MemberMap,
-  fileSystem: RealFileSystem,
-  data: DataDirectory,
-): Promise<RunningNode> {
-  const { log, nodeId } = options;
-  const metrics = new NodeMetrics(nodeId);
-  const store = await openCheckpointStore({ directory: data.storeDirectory });
+/** What the storage refuses, and damage that it found, end the start with their message; starting again does not help. */
+async function refusing<T>(starting: Promise<T>): Promise<T> {
+  try {
+    return await starting;
+  } catch (error) {
+    if (error instanceof DataDirectoryError || error instanceof CorruptionError)
+      throw new StartRefusal(error.message, { cause: error });
+    throw error;
+  }
+}
+
+async function startNode(start: Start, data: DataDirectory): Promise<RunningProcess> {
+  const { config, members, fileSystem, log, fatal } = start;
+  const metrics = new NodeMetrics();
+  const disk = new DiskWatch(fileSystem, config.dataDir, log);
+  const store = await openCheckpointStore({ directory: data.storeDirectory(0) });
   const opened = await openShardLog({
-    directory: data.walDirectory,
-    clusterId: options.clusterId,
-    nodeId,
+    directory: data.logDirectory(0),
+    clusterId: config.clusterId,
+    nodeId: config.nodeId,
     shard: 0,
     fileSystem,
-    segmentBytes: options.segmentBytes,
+    segmentBytes: config.segmentMib * MIB,
     observer: metrics,
-    onFatal: options.fatal,
+    onFatal: fatal,
+    onSpaceLow: (low) => {
+      disk.noteSpaceLow(low);
+    },
   });
   const shard = new Shard({
-    nodeId,
+    nodeId: config.nodeId,
     members,
     clock: systemClock,
     timers: systemTimers,
     log: opened.log,
     store,
     logger: log,
-    tickMs: options.tickMs,
-    checkpointLogBytes: options.checkpointLogBytes / Math.max(1, options.partitions),
+    tickMs: config.tickMs,
+    checkpointLogBytes: config.checkpointLogMib * MIB,
+    logSegmentsMax: logSegmentsMax(config),
     observer: metrics,
-    fatal: options.fatal,
+    fatal,
   });
-  await openReplicas(options, members, shard, opened.groups, store);
-  metrics.watch(shard, opened.log);
-  const registry = await PeerRegistry.open(fileSystem, options.dataDirectory);
-  const peers = makePeers(options, members, shard, registry, data.incarnation);
+  await openReplicas(start, shard, opened.groups, store);
+  const registry = await PeerRegistry.open(fileSystem, config.dataDir);
+  const peers = makePeers(start, shard, registry, data.incarnation);
   const server = new Server(channelOptions);
   peers.register(server);
-  registerGatewayService(server, { clusterId: options.clusterId, nodeId, members, shard, log });
-  await bind(server, options.listen);
-  const disk = new DiskWatch(fileSystem, options.dataDirectory, log, (full) => {
+  registerGatewayService(server, { clusterId: config.clusterId, nodeId: config.nodeId, members, shard, log });
+  await bind(server, config.listen);
+  disk.onChange((full) => {
     shard.storageFull = full;
   });
   await disk.check();
   disk.start(systemTimers);
-  const metricsServer = await metrics.serve(options.metricsListen, shard);
+  metrics.watch(shard, opened.log, disk);
+  const operations = await serveOperations(config, metrics, shard, opened.log);
   peers.start();
   shard.start(peers);
-  log.info({ listen: options.listen, partitions: shard.replicas.size }, "node started");
+  log.info({ listen: config.listen, partitions: shard.replicas.size }, "node started");
   return {
     stop: async () => {
-      await drain(shard, options.drainMs, log);
+      await drain(shard, config.stopTimeoutMs / 2, log);
       disk.stop();
       shard.stop();
       await peers.close();
@@ -128,29 +125,49 @@ async function startNode(
       await shard.close();
       await opened.log.close();
       await store.close();
-      await metricsServer.close();
+      await operations.close();
       await data.close();
       log.info("node stopped");
     },
   };
 }
 
+/** Twice what checkpoints leave behind when every partition is busy: beyond it, idle partitions hold segments back. */
+function logSegmentsMax(config: NodeConfig): number {
+  const bytes = 2 * config.partitions * config.checkpointLogMib;
+  return Math.ceil(bytes / config.segmentMib) + 2;
+}
+
+function serveOperations(
+  config: NodeConfig,
+  metrics: NodeMetrics,
+  shard: Shard,
+  log: SegmentedShardLog,
+): Promise<MetricsServer> {
+  return startMetricsServer({
+    host: splitAddress(config.listen).host,
+    port: config.metricsPort,
+    registry: metrics.registry,
+    health: () => log.failure() === undefined,
+    ready: () => shard.isReady,
+  });
+}
+
 async function openReplicas(
-  options: NodeOptions,
-  members: MemberMap,
+  { config, members }: Start,
   shard: Shard,
   groups: readonly RecoveredGroup[],
-  store: Awaited<ReturnType<typeof openCheckpointStore>>,
+  store: CheckpointStore,
 ): Promise<void> {
-  const { nodeId } = options;
+  const { nodeId } = config;
   const recovered = new Map(groups.map((group) => [group.group, group]));
   const held: number[] = [];
   for (let partition = 0; partition < members.partitionCount; partition++)
     if (members.nodesOf(partition).includes(nodeId)) held.push(partition);
   const strange = [...recovered.keys()].filter((group) => !held.includes(group));
   if (strange.length > 0)
-    throw new Error(
-      `${options.dataDirectory} holds partitions ${strange.join(", ")}, which this node has no part in under the given ` +
+    throw new StartRefusal(
+      `${config.dataDir} holds partitions ${strange.join(", ")}, which this node has no part in under the given ` +
         `--members, --partitions and --replication-factor: start it with the values it had before`,
     );
   const opening = held.map(async (partition) => {
@@ -161,8 +178,8 @@ async function openReplicas(
         log: shard.log,
         store,
         host: shard,
-        heartbeatTicks: options.heartbeatTicks,
-        electionTicks: options.electionTicks,
+        heartbeatTicks: config.heartbeatTicks,
+        electionTicks: config.electionTicks,
         newIncarnation: () => randomBytes(8).toString("hex"),
         newSeed: () => randomBytes(4).readUInt32LE(),
       },
@@ -175,8 +192,7 @@ async function openReplicas(
 }
 
 function makePeers(
-  options: NodeOptions,
-  members: MemberMap,
+  { config, members, log }: Start,
   shard: Shard,
   registry: PeerRegistry,
   incarnation: string,
@@ -193,13 +209,13 @@ function makePeers(
       shard.disconnected(node, processGone);
     },
   };
-  const others = members.members.filter((member) => member.id !== options.nodeId);
+  const others = members.members.filter((member) => member.id !== config.nodeId);
   return new GrpcPeers({
     rules: {
       own: {
         protocolVersion: PROTOCOL_VERSION,
-        clusterId: options.clusterId,
-        nodeId: options.nodeId,
+        clusterId: config.clusterId,
+        nodeId: config.nodeId,
         incarnation,
         partitionCount: members.partitionCount,
       },
@@ -210,7 +226,7 @@ function makePeers(
     peers: new Map(others.map((member) => [member.id, member.address])),
     handlers,
     timers: systemTimers,
-    log: options.log,
+    log,
   });
 }
 

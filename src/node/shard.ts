@@ -2,7 +2,7 @@ import { ByteWriter, type Clock, type Timer, type Timers } from "../base/index.j
 import { RequestStatus } from "../contract/index.js";
 import { type NodeId, type PeerNetwork, readMessages, type SnapshotPart, writeMessage } from "../peer/index.js";
 import type { Message, SnapshotMeta, SnapshotOrder } from "../raft/index.js";
-import type { CheckpointStore, GroupId, ShardLog } from "../storage/index.js";
+import type { CheckpointStore, GroupId, SegmentedShardLog } from "../storage/index.js";
 import type { Logger } from "../telemetry/index.js";
 import { Balancer } from "./balancer.js";
 import { Checkpointer } from "./checkpointer.js";
@@ -17,13 +17,15 @@ export interface ShardOptions {
   readonly members: MemberMap;
   readonly clock: Clock;
   readonly timers: Timers;
-  readonly log: ShardLog;
+  readonly log: SegmentedShardLog;
   readonly store: CheckpointStore;
   readonly logger: Logger;
   /** Milliseconds of one Raft tick. */
   readonly tickMs: number;
   /** Payload bytes of a partition's log beyond its checkpoint that make the next checkpoint due. */
   readonly checkpointLogBytes: number;
+  /** Segments of the log beyond which partitions that keep old ones alive are checkpointed first. */
+  readonly logSegmentsMax: number;
   readonly observer: ShardObserver;
   fatal(error: Error): void;
 }
@@ -31,8 +33,8 @@ export interface ShardOptions {
 /** What the shard tells the metrics. */
 export interface ShardObserver {
   committed(latencyMs: number): void;
-  leaderChanged(group: GroupId): void;
-  checkpointed(group: GroupId, durationMs: number, bytes: number): void;
+  leaderChanged(replica: Replica): void;
+  checkpointed(durationMs: number, bytes: number): void;
 }
 
 interface Outbox {
@@ -46,7 +48,7 @@ interface Outbox {
  */
 export class Shard implements ReplicaHost {
   readonly clock: Clock;
-  readonly log: ShardLog;
+  readonly log: SegmentedShardLog;
   storageFull = false;
   readonly #options: ShardOptions;
   readonly #replicas = new Map<GroupId, Replica>();
@@ -110,6 +112,13 @@ export class Shard implements ReplicaHost {
     this.#gateways.clear();
   }
 
+  /** Every replica here knows its leader and has applied what it knows to be committed. */
+  get isReady(): boolean {
+    for (const replica of this.#replicas.values())
+      if (replica.leadership.leader === 0 || replica.isCatchingUp) return false;
+    return true;
+  }
+
   /** Waits for a checkpoint that is being written; call after `stop`. */
   close(): Promise<void> {
     return this.#checkpointer.close();
@@ -119,7 +128,7 @@ export class Shard implements ReplicaHost {
     for (const replica of this.#replicas.values()) replica.tick();
     const second = Math.max(1, Math.round(1_000 / this.#options.tickMs));
     if (ticks % second !== 0) return;
-    this.#checkpointer.checkDue(this.#replicas.values());
+    this.#checkpointer.checkDue(this.#replicas);
     this.#transfers.giveUpStalled();
     if (ticks % (2 * second) === 0 && !this.#draining) this.#balance();
   }
@@ -237,7 +246,7 @@ export class Shard implements ReplicaHost {
   }
 
   leadershipChanged(replica: Replica): void {
-    this.#options.observer.leaderChanged(replica.group);
+    this.#options.observer.leaderChanged(replica);
     const update = this.#leaderUpdate(replica);
     for (const connection of this.#gateways) {
       connection.pushLeader(update);

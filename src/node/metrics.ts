@@ -1,0 +1,205 @@
+import type { FlushObserver, SegmentedShardLog } from "../storage/index.js";
+import {
+  createCounter,
+  createHistogram,
+  createRegistry,
+  exponentialBounds,
+  type FastCounter,
+  type FastHistogram,
+  type MetricsRegistry,
+  type Sample,
+  sampleCounter,
+  sampleGauge,
+} from "../telemetry/index.js";
+import type { DiskWatch } from "./disk-watch.js";
+import { LedTotals } from "./led-totals.js";
+import type { Replica } from "./replica.js";
+import type { Shard, ShardObserver } from "./shard.js";
+
+/** The metrics of a storage node. Hot paths touch typed arrays only; everything else is read when Prometheus asks. */
+export class NodeMetrics implements FlushObserver, ShardObserver {
+  readonly registry: MetricsRegistry = createRegistry();
+  readonly #totals = new LedTotals();
+  readonly #commitSeconds: FastHistogram;
+  readonly #flushSeconds: FastHistogram;
+  readonly #flushBytes: FastHistogram;
+  readonly #flushOrders: FastHistogram;
+  readonly #checkpointSeconds: FastHistogram;
+  readonly #checkpointBytes: FastCounter;
+  readonly #leaderChanges: FastCounter;
+
+  constructor() {
+    const { registry } = this;
+    this.#commitSeconds = createHistogram(registry, {
+      name: "marconi_raft_commit_seconds",
+      help: "From the proposal of an entry by the leader to its commit on a majority's disks and its application.",
+      bounds: exponentialBounds(0.000_25, 2, 16),
+    });
+    this.#flushSeconds = createHistogram(registry, {
+      name: "marconi_log_flush_seconds",
+      help: "One write and fdatasync of the shard's log.",
+      bounds: exponentialBounds(0.000_1, 2, 16),
+    });
+    this.#flushBytes = createHistogram(registry, {
+      name: "marconi_log_flush_bytes",
+      help: "Bytes written by one flush, padding included.",
+      bounds: exponentialBounds(4_096, 4, 7),
+    });
+    this.#flushOrders = createHistogram(registry, {
+      name: "marconi_log_flush_orders",
+      help: "Orders of partitions that shared one flush.",
+      bounds: exponentialBounds(1, 2, 10),
+    });
+    this.#checkpointSeconds = createHistogram(registry, {
+      name: "marconi_checkpoint_seconds",
+      help: "Building and writing the checkpoint of one partition.",
+      bounds: exponentialBounds(0.001, 2.5, 12),
+    });
+    this.#checkpointBytes = createCounter(registry, {
+      name: "marconi_checkpoint_bytes_total",
+      help: "Bytes of rows written by checkpoints.",
+    });
+    this.#leaderChanges = createCounter(registry, {
+      name: "marconi_raft_leader_changes_total",
+      help: "News about who leads a partition, seen by its replicas on this node.",
+    });
+  }
+
+  flushed(bytes: number, orders: number, durationMs: number): void {
+    this.#flushSeconds.observe(durationMs / 1_000);
+    this.#flushBytes.observe(bytes);
+    this.#flushOrders.observe(orders);
+  }
+
+  committed(latencyMs: number): void {
+    this.#commitSeconds.observe(latencyMs / 1_000);
+  }
+
+  leaderChanged(replica: Replica): void {
+    this.#leaderChanges.add();
+    this.#totals.note(replica);
+  }
+
+  checkpointed(durationMs: number, bytes: number): void {
+    this.#checkpointSeconds.observe(durationMs / 1_000);
+    this.#checkpointBytes.add(bytes);
+  }
+
+  /** Registers what is read off the parts of the node. */
+  watch(shard: Shard, log: SegmentedShardLog, disk: DiskWatch): void {
+    this.#watchMessages(shard);
+    this.#watchRaft(shard);
+    this.#watchDisk(log, disk);
+    sampleGauge(this.registry, {
+      name: "marconi_gateways",
+      help: "Gateways connected to this node.",
+      read: () => shard.gatewayCount,
+    });
+  }
+
+  #watchMessages(shard: Shard): void {
+    const counters = [
+      ["marconi_messages_posted_total", "Messages stored, counted by the leader.", "posted"],
+      ["marconi_messages_claimed_total", "Messages handed out under a claim, counted by the leader.", "claimedTotal"],
+      ["marconi_messages_deleted_total", "Messages deleted by clients, counted by the leader.", "deleted"],
+      ["marconi_messages_expired_total", "Messages that reached their TTL, counted by the leader.", "expired"],
+      ["marconi_duplicates_answered_total", "Retried commands answered from memory.", "duplicatesAnswered"],
+    ] as const;
+    for (const [name, help, counter] of counters)
+      sampleCounter(this.registry, { name, help, read: () => this.#totals.total(counter) });
+    sampleGauge(this.registry, {
+      name: "marconi_messages",
+      help: "Messages of a partition by state, told by its leader only.",
+      labelNames: ["partition", "state"],
+      read: () =>
+        led(shard).flatMap((replica) => {
+          const { messages, claimedMessages } = replica.machine.stats();
+          const partition = String(replica.group);
+          return [
+            { labels: { partition, state: "free" }, value: messages - claimedMessages },
+            { labels: { partition, state: "claimed" }, value: claimedMessages },
+          ];
+        }),
+    });
+    sampleGauge(this.registry, {
+      name: "marconi_queues",
+      help: "Queues of a partition, told by its leader only.",
+      labelNames: ["partition"],
+      read: () => perReplica(led(shard), (replica) => replica.machine.stats().queues),
+    });
+    sampleGauge(this.registry, {
+      name: "marconi_body_bytes",
+      help: "Bytes of message bodies held in memory by this node.",
+      read: () => [...shard.replicas.values()].reduce((sum, replica) => sum + replica.machine.stats().bodyBytes, 0),
+    });
+  }
+
+  #watchRaft(shard: Shard): void {
+    const all = (): Replica[] => [...shard.replicas.values()];
+    const labelNames = ["partition"];
+    sampleGauge(this.registry, {
+      name: "marconi_raft_term",
+      help: "Term of this node's replica of a partition.",
+      labelNames,
+      read: () => perReplica(all(), (replica) => replica.leadership.term),
+    });
+    sampleGauge(this.registry, {
+      name: "marconi_raft_is_leader",
+      help: "1 where this node leads the partition and serves.",
+      labelNames,
+      read: () => perReplica(all(), (replica) => (replica.serving ? 1 : 0)),
+    });
+    sampleGauge(this.registry, {
+      name: "marconi_raft_follower_lag_entries",
+      help: "Entries of the leader's log that a peer has not acknowledged.",
+      labelNames: ["partition", "replica"],
+      read: () =>
+        led(shard).flatMap((replica): Sample[] => {
+          const { lastIndex, peers } = replica.core.status();
+          const partition = String(replica.group);
+          return peers.map(({ id, match }) => ({
+            labels: { partition, replica: String(id) },
+            value: lastIndex - match,
+          }));
+        }),
+    });
+    sampleGauge(this.registry, {
+      name: "marconi_commands_queued",
+      help: "Commands that wait to be proposed.",
+      read: () => all().reduce((sum, replica) => sum + replica.queuedCommands, 0),
+    });
+    sampleCounter(this.registry, {
+      name: "marconi_raft_leader_transfers_total",
+      help: "Leaderships handed over to balance the nodes.",
+      read: () => shard.leaderTransfers,
+    });
+  }
+
+  #watchDisk(log: SegmentedShardLog, disk: DiskWatch): void {
+    const gauges = [
+      ["marconi_log_segments", "Segments of the shard's log.", () => log.stats().segments],
+      ["marconi_log_pending_bytes", "Bytes that wait for the next flush.", () => log.stats().pendingBytes],
+      ["marconi_disk_free_bytes", "Free space of the data folder's disk.", () => disk.freeBytes],
+      ["marconi_disk_full", "1 while new messages are refused for want of disk space.", () => (disk.full ? 1 : 0)],
+    ] as const;
+    for (const [name, help, read] of gauges) sampleGauge(this.registry, { name, help, read });
+    sampleCounter(this.registry, {
+      name: "marconi_log_written_bytes_total",
+      help: "Bytes written to the shard's log, padding included.",
+      read: () => log.stats().bytesWritten,
+    });
+    sampleCounter(this.registry, {
+      name: "marconi_log_payload_bytes_total",
+      help: "Bytes of entries written to the shard's log.",
+      read: () => log.stats().payloadBytes,
+    });
+  }
+}
+
+function led(shard: Shard): Replica[] {
+  return [...shard.replicas.values()].filter((replica) => replica.serving);
+}
+
+function perReplica(replicas: readonly Replica[], value: (replica: Replica) => number): Sample[] {
+  return replicas.map((replica) => ({ labels: { partition: String(replica.group) }, value: value(replica) }));
+}
