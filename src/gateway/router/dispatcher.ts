@@ -273,7 +273,7 @@ export class Dispatcher implements LinkEvents {
       const request = new Request(lane.partition, op, bytes, sequence, deadlineMs, settle, reject);
       this.#outstanding.add(lane, request);
       const link = this.#leaderLink(lane);
-      if (link === undefined) lane.waiting.push(request);
+      if (link === undefined) this.#park(lane, request);
       else link.enqueue(request);
     });
   }
@@ -289,7 +289,7 @@ export class Dispatcher implements LinkEvents {
       case RequestStatus.overloaded:
       case RequestStatus.storageFull:
         // This attempt did nothing, but an earlier one may have: only a later attempt can tell.
-        if (request.uncertain) this.#waitAndRetry(lane, request);
+        if (request.uncertain) this.#park(lane, request);
         else if (status === RequestStatus.overloaded) this.#outstanding.failOverloaded(lane, request);
         else this.#outstanding.fail(lane, request, failures.storageFull());
         return;
@@ -302,9 +302,10 @@ export class Dispatcher implements LinkEvents {
     }
   }
 
-  #waitAndRetry(lane: Lane, request: Request): void {
+  /** Keeps a request until there is news, or a pause is over if there is someone who could be asked. */
+  #park(lane: Lane, request: Request): void {
     lane.waiting.push(request);
-    this.#armRetry();
+    if (this.#leaders.namedLeaderOf(lane.partition) !== undefined) this.#armRetry();
   }
 
   #armRetry(): void {
@@ -317,17 +318,18 @@ export class Dispatcher implements LinkEvents {
     if (lane.waiting.length === 0) return;
     const link = this.#leaderLink(lane);
     if (link === undefined) {
-      if (this.#leaders.doubtedLeaderOf(lane.partition) !== undefined) this.#armRetry();
+      if (this.#leaders.namedLeaderOf(lane.partition) !== undefined) this.#armRetry();
       return;
     }
     const waiting = lane.waiting;
     lane.waiting = [];
     for (const request of waiting) {
       if (request.settled) continue;
-      if (link.full) {
+      if (!link.full) this.#send(link, request);
+      else {
         lane.waiting.push(request);
         this.#waitsForRoom = true;
-      } else this.#send(link, request);
+      }
     }
   }
 
@@ -341,16 +343,20 @@ export class Dispatcher implements LinkEvents {
     this.#retryTimer = undefined;
     for (const lane of this.#lanes) {
       if (lane.waiting.length === 0) continue;
-      const doubted = this.#leaders.doubtedLeaderOf(lane.partition);
-      if (doubted === undefined) {
-        this.#dispatch(lane);
-        continue;
-      }
-      const link = this.#nodes.linkOf(doubted);
-      const request = link === undefined ? undefined : lane.waiting.shift();
-      if (link !== undefined && request !== undefined) this.#send(link, request);
-      if (lane.waiting.length > 0) this.#armRetry();
+      if (this.#leaders.leaderOf(lane.partition) === undefined) this.#probe(lane);
+      else this.#dispatch(lane);
     }
+  }
+
+  #probe(lane: Lane): void {
+    const named = this.#leaders.namedLeaderOf(lane.partition);
+    const link = named === undefined ? undefined : this.#nodes.linkOf(named);
+    if (link === undefined) return;
+    lane.prune();
+    const request = lane.waiting.shift();
+    if (request === undefined) return;
+    this.#send(link, request);
+    if (lane.waiting.length > 0) this.#armRetry();
   }
 
   #sweepNow(): void {

@@ -10,14 +10,14 @@ interface Place {
   term: number;
   leader: string | undefined;
   serving: boolean;
-  /** The leader turned a request away since it last named itself. */
+  /** The leader turned a request away, or an election began, since it last named itself. */
   doubted: boolean;
 }
 
 /**
  * Who leads which partition. The greatest term is right, and Raft elects at most one leader in a term, so news may arrive
- * from any node in any order. News without a leader counts only from the leader believed in: from others it says nothing
- * about whom to ask, and a leader that is on its way out turns requests away itself.
+ * from any node in any order. News of a term without a leader ends only the leadership of its sender. From others it says
+ * that an election is on: the leader known is in doubt, but it may be the sender that is cut off, so it is not forgotten.
  */
 export class LeaderTable {
   readonly #places: Place[];
@@ -41,15 +41,10 @@ export class LeaderTable {
     return place.serving && !place.doubted ? place.leader : undefined;
   }
 
-  /** The node that says it leads but turned a request away. */
-  doubtedLeaderOf(partition: number): string | undefined {
+  /** The node that says it leads and serves, in doubt or not. */
+  namedLeaderOf(partition: number): string | undefined {
     const place = this.#place(partition);
-    return place.serving && place.doubted ? place.leader : undefined;
-  }
-
-  /** The greatest term heard of; 0 before any. */
-  termOf(partition: number): number {
-    return this.#place(partition).term;
+    return place.serving ? place.leader : undefined;
   }
 
   /** Takes in news from `sender`. True when the node to ask may have changed. */
@@ -57,7 +52,10 @@ export class LeaderTable {
     const place = this.#place(partition);
     if (news.term < place.term) return false;
     if (news.leader === "") {
-      if (sender !== place.leader) return false;
+      if (sender !== place.leader) {
+        if (news.term > place.term) place.doubted = true;
+        return false;
+      }
       place.term = news.term;
       this.#clear(place);
       return true;

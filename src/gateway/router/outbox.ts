@@ -77,7 +77,9 @@ function frameOf(batch: readonly Request[], size: number, inFlight: CorrelationT
   const correlations: number[] = [];
   const partitions: number[] = [];
   const lengths: number[] = [];
-  const payload = Buffer.allocUnsafe(size);
+  // One request is its own payload: the common case of a large one goes without a copy.
+  const only = batch.length === 1 ? batch[0] : undefined;
+  const payload = only?.bytes ?? Buffer.allocUnsafe(size);
   let at = 0;
   for (const request of batch) {
     request.correlation = inFlight.add(request);
@@ -85,7 +87,7 @@ function frameOf(batch: readonly Request[], size: number, inFlight: CorrelationT
     correlations.push(request.correlation);
     partitions.push(request.partition);
     lengths.push(request.bytes.length);
-    payload.set(request.bytes, at);
+    if (only === undefined) payload.set(request.bytes, at);
     at += request.bytes.length;
   }
   return create(ExchangeRequestSchema, { correlations, partitions, lengths, payload });
