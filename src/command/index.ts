@@ -21,6 +21,7 @@ export { decodeQuery, encodeQuery } from "./query-codec.js";
 export { decodeResult } from "./result-codec.js";
 export {
   beginList,
+  deleteOutcomes,
   endList,
   writeDeleteOutcome,
   writeFlag,

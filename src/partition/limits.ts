@@ -1,0 +1,45 @@
+/**
+ * The bounds of the machine. Those marked with a star decide what state the same log leads to: all replicas of a partition
+ * must run with the same, for ever. They can be set only so that tests reach them with little.
+ */
+export interface MachineLimits {
+  /** *Messages per chunk, at most 1,024: a chunk is the unit of checkpoints, so one change rewrites an index row of at most 32 KiB. */
+  readonly chunkMessagesMax: number;
+  /** *Bytes of bodies per chunk, except that one larger body may stand alone: a row that is read or written in a millisecond. */
+  readonly chunkBodyBytesMax: number;
+  /** *Sessions remembered: gateway processes that wrote within `sessionIdleMs`. Beyond it the one least recently used is forgotten. */
+  readonly sessionsMax: number;
+  /** *A session unused for so long, in log time, is forgotten: far beyond the deadline of any retry. */
+  readonly sessionIdleMs: number;
+  /** *Span of sequences of which a session's results are kept; a power of two. A gateway has far fewer commands under way. */
+  readonly resultsPerSessionMax: number;
+  /** *Chunks swept for expired messages per entry: about 5 ms of apply at worst. The rest stays due. */
+  readonly sweptChunksMax: number;
+  /** *Expired claims released per entry, about 20 messages each. The rest stays due. */
+  readonly sweptClaimsMax: number;
+}
+
+export const defaultMachineLimits: MachineLimits = {
+  chunkMessagesMax: 1_024,
+  chunkBodyBytesMax: 262_144,
+  sessionsMax: 4_096,
+  sessionIdleMs: 600_000,
+  resultsPerSessionMax: 65_536,
+  sweptChunksMax: 256,
+  sweptClaimsMax: 1_024,
+};
+
+/** Slots of a new chunk: most queues are empty or tiny, so chunks begin small and double. */
+export const chunkSlotsMin = 8;
+
+/** The index of a chunk stores postings as 32-bit offsets from its first: a chunk takes no more after 24 days. */
+export const chunkAgeMsMax = 2 ** 31;
+
+/** How far back a chunk looks for a client id it has already written down; beyond, it is written again. */
+export const clientSearchMax = 64;
+
+/** A chunk is rewritten without its gone messages when fewer than one in so many is left. */
+export const squeezeFactor = 8;
+
+/** Names per block of a project's list: an insertion moves at most so many references. */
+export const nameBlockMax = 512;
