@@ -1,0 +1,192 @@
+import { afterEach, describe, expect, test } from "@jest/globals";
+import { Server, ServerCredentials } from "@grpc/grpc-js";
+import { systemTimers } from "../../src/node/real-env.js";
+import { GrpcPeers, type NodeId, type SnapshotPart } from "../../src/peer/index.js";
+import { PROTOCOL_VERSION } from "../../src/rpc/index.js";
+import { createLogger } from "../../src/telemetry/index.js";
+
+interface Event {
+  readonly at: NodeId;
+  readonly what: string;
+}
+
+class TestNode {
+  readonly id: NodeId;
+  readonly server = new Server();
+  readonly peers: GrpcPeers;
+  readonly known = new Map<string, string>();
+  readonly frames: { from: NodeId; bytes: Uint8Array }[] = [];
+  readonly parts: SnapshotPart[] = [];
+
+  constructor(
+    id: NodeId,
+    ports: ReadonlyMap<NodeId, number>,
+    events: Event[],
+    identity: { clusterId?: string; incarnation?: string; partitionCount?: number } = {},
+  ) {
+    this.id = id;
+    const note = (what: string): void => {
+      events.push({ at: id, what });
+    };
+    const others = [...ports].filter(([node]) => node !== id);
+    this.peers = new GrpcPeers({
+      rules: {
+        own: {
+          protocolVersion: PROTOCOL_VERSION,
+          clusterId: identity.clusterId ?? "c",
+          nodeId: id,
+          incarnation: identity.incarnation ?? `${id}-first`,
+          partitionCount: identity.partitionCount ?? 12,
+        },
+        memberIds: new Set(ports.keys()),
+        incarnationOf: (node) => this.known.get(node),
+        rememberIncarnation: (node, value) => {
+          this.known.set(node, value);
+          return Promise.resolve();
+        },
+      },
+      peers: new Map(others.map(([node, port]) => [node, `127.0.0.1:${String(port)}`])),
+      handlers: {
+        messages: (from, bytes) => {
+          this.frames.push({ from, bytes });
+          note(`messages from ${from}`);
+        },
+        snapshotPart: (from, part) => {
+          this.parts.push(part);
+          note(`part from ${from}`);
+        },
+        connected: (node) => {
+          note(`connected ${node}`);
+        },
+        disconnected: (node, gone) => {
+          note(`${gone ? "gone" : "disconnected"} ${node}`);
+        },
+      },
+      timers: systemTimers,
+      log: createLogger({ name: id, level: "silent" }),
+    });
+    this.peers.register(this.server);
+  }
+
+  async start(port: number): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      this.server.bindAsync(`127.0.0.1:${String(port)}`, ServerCredentials.createInsecure(), (error) => {
+        if (error === null) resolve();
+        else reject(error);
+      });
+    });
+    this.peers.start();
+  }
+
+  async stop(): Promise<void> {
+    await this.peers.close();
+    this.server.forceShutdown();
+  }
+}
+
+async function freePorts(nodes: readonly NodeId[]): Promise<Map<NodeId, number>> {
+  const ports = new Map<NodeId, number>();
+  for (const node of nodes) {
+    const server = new Server();
+    const port = await new Promise<number>((resolve, reject) => {
+      server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, bound) => {
+        if (error === null) resolve(bound);
+        else reject(error);
+      });
+    });
+    server.forceShutdown();
+    ports.set(node, port);
+  }
+  return ports;
+}
+
+async function until(condition: () => boolean, what: string): Promise<void> {
+  const deadline = Date.now() + 5_000;
+  while (!condition()) {
+    if (Date.now() > deadline) throw new Error(`waited in vain for: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+describe("streams between nodes", () => {
+  let running: TestNode[] = [];
+  let events: Event[] = [];
+  const saw = (at: NodeId, what: string): boolean => events.some((event) => event.at === at && event.what === what);
+
+  afterEach(async () => {
+    await Promise.all(running.map((node) => node.stop()));
+    running = [];
+    events = [];
+  });
+
+  async function pair(...identities: { clusterId?: string; incarnation?: string; partitionCount?: number }[]) {
+    const ports = await freePorts(["n1", "n2"]);
+    const nodes = ["n1", "n2"].map((id, i) => new TestNode(id, ports, events, identities[i]));
+    running.push(...nodes);
+    for (const node of nodes) await node.start(ports.get(node.id) ?? 0);
+    return { ports, one: nodes[0] as TestNode, two: nodes[1] as TestNode };
+  }
+
+  test("both ends hear each other over one stream, in order", async () => {
+    const { one, two } = await pair();
+    await until(() => one.peers.isConnected("n2") && two.peers.isConnected("n1"), "a connection");
+    for (let i = 0; i < 50; i++) {
+      expect(one.peers.send("n2", Buffer.from([i]))).toBe(true);
+      expect(two.peers.send("n1", Buffer.from([100 + i]))).toBe(true);
+    }
+    await until(() => one.frames.length === 50 && two.frames.length === 50, "all frames");
+    expect(two.frames.map((frame) => frame.bytes[0])).toEqual(Array.from({ length: 50 }, (_, i) => i));
+    expect(one.frames.map((frame) => frame.bytes[0])).toEqual(Array.from({ length: 50 }, (_, i) => 100 + i));
+    expect(one.known.get("n2")).toBe("n2-first");
+  });
+
+  test("a part of a snapshot arrives as it was sent", async () => {
+    const { one, two } = await pair();
+    await until(() => one.peers.isConnected("n2"), "a connection");
+    const part: SnapshotPart = {
+      group: 3,
+      transfer: 2 ** 40,
+      number: 7,
+      rows: Buffer.from("rows"),
+      request: Buffer.from("request"),
+      acknowledgement: false,
+      failed: false,
+    };
+    one.peers.sendSnapshotPart("n2", part);
+    await until(() => two.parts.length === 1, "the part");
+    expect(two.parts[0]).toMatchObject({ group: 3, transfer: 2 ** 40, number: 7, acknowledgement: false, failed: false });
+    expect(Buffer.from(two.parts[0]?.rows ?? []).toString()).toBe("rows");
+  });
+
+  test("a peer that stops is known to be gone, and is found again when it is back", async () => {
+    const { ports, one, two } = await pair();
+    await until(() => one.peers.isConnected("n2") && two.peers.isConnected("n1"), "a connection");
+    await two.stop();
+    await until(() => saw("n1", "gone n2"), "proof that the process is gone");
+    expect(one.peers.send("n2", Buffer.from([1]))).toBe(false);
+    const back = new TestNode("n2", ports, events);
+    running = [one, back];
+    await back.start(ports.get("n2") ?? 0);
+    await until(() => one.peers.isConnected("n2"), "the connection after the restart");
+  });
+
+  test.each([
+    ["another cluster", [{}, { clusterId: "other" }]],
+    ["another number of partitions", [{}, { partitionCount: 13 }]],
+  ])("a node of %s is refused", async (_, identities) => {
+    const { one, two } = await pair(...identities);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(one.peers.isConnected("n2") || two.peers.isConnected("n1")).toBe(false);
+  });
+
+  test("a node that comes back without its disk is refused by those who knew it", async () => {
+    const { ports, one, two } = await pair();
+    await until(() => one.peers.isConnected("n2") && two.peers.isConnected("n1"), "a connection");
+    await two.stop();
+    const wiped = new TestNode("n2", ports, events, { incarnation: "n2-second" });
+    running = [one, wiped];
+    await wiped.start(ports.get("n2") ?? 0);
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    expect(one.peers.isConnected("n2")).toBe(false);
+  });
+});
