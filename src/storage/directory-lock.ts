@@ -23,9 +23,7 @@ interface Holder {
 }
 
 const LOCK_BYTES_MAX = 1024;
-
-/** Locks held by this process: its own id in a lock file is otherwise a leftover, since containers start with the same ids again and again. */
-const heldHere = new Set<string>();
+const START_UNKNOWN = "running";
 
 /**
  * Takes the lock file at `path`. A lock whose process no longer runs is taken over; one whose process runs is refused with a
@@ -37,18 +35,17 @@ export async function lockDirectory(
   processes: ProcessTable = systemProcesses(),
 ): Promise<DirectoryLock> {
   const self: Holder = { pid: processes.pid, boot: processes.boot, started: processes.started(processes.pid) ?? "" };
-  const key = `${path}:${String(self.pid)}:${self.boot}`;
-  if (heldHere.has(key) && (await fileSystem.exists(path))) refuse(path, self.pid);
   for (;;) {
     if (await tryCreate(fileSystem, path, self)) break;
     const holder = await readHolder(fileSystem, path);
     if (holder !== undefined && isAlive(holder, self, processes)) refuse(path, holder.pid);
     await takeAway(fileSystem, path, self.pid, holder);
   }
-  heldHere.add(key);
+  let held = true;
   return {
     release: async () => {
-      if (!heldHere.delete(key)) return;
+      if (!held) return;
+      held = false;
       await fileSystem.remove(path);
     },
   };
@@ -62,8 +59,13 @@ function refuse(path: string, pid: number): never {
   );
 }
 
+/**
+ * The start time tells a process from an earlier one of the same id: containers give out the same ids again and again. Where
+ * it is unknown, our own id in the file is a leftover.
+ */
 function isAlive(holder: Holder, self: Holder, processes: ProcessTable): boolean {
-  if (holder.boot !== self.boot || holder.pid === self.pid) return false;
+  if (holder.boot !== self.boot) return false;
+  if (holder.pid === self.pid && self.started === START_UNKNOWN) return false;
   return processes.started(holder.pid) === holder.started;
 }
 
@@ -151,8 +153,8 @@ function startedAt(pid: number): string | undefined {
   }
   try {
     process.kill(pid, 0);
-    return "running";
+    return START_UNKNOWN;
   } catch (error) {
-    return systemErrorCode(error) === "ESRCH" ? undefined : "running";
+    return systemErrorCode(error) === "ESRCH" ? undefined : START_UNKNOWN;
   }
 }

@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { ByteReader, ByteWriter, DecodeError } from "../base/index.js";
 import { type DirectoryLock, lockDirectory, type ProcessTable } from "./directory-lock.js";
+import { makeDurableDirectory } from "./durable-directory.js";
 import { DataDirectoryError, REPLACE_NODE_ADVICE } from "./errors.js";
 import type { FileSystem } from "./file-system.js";
 import { Superblock, superblockDamaged } from "./superblock.js";
@@ -53,7 +54,7 @@ export interface DataDirectory extends NodeIdentity {
  */
 export async function openDataDirectory(options: DataDirectoryOptions): Promise<DataDirectory> {
   const { path, fileSystem } = options;
-  await fileSystem.makeDirectory(path);
+  await makeDurableDirectory(fileSystem, path);
   const lock = await lockDirectory(fileSystem, `${path}/${LOCK_NAME}`, options.processes);
   try {
     if (options.reset === true) await quarantine(fileSystem, path);
@@ -137,12 +138,11 @@ async function quarantine(fileSystem: FileSystem, path: string): Promise<void> {
   if (content.length === 0) return;
   const target = `${path}/${QUARANTINE}${String(names.filter((name) => name.startsWith(QUARANTINE)).length + 1)}`;
   await fileSystem.makeDirectory(target);
-  // The superblock goes last: until then the folder still says whose it is, and a crash here can be repeated.
-  const order = [
-    ...content.filter((name) => !name.startsWith("superblock.")),
-    ...content.filter((name) => name.startsWith("superblock.")),
-  ];
-  for (const name of order) await fileSystem.rename(`${path}/${name}`, `${target}/${name}`);
-  await fileSystem.syncDirectory(target);
-  await fileSystem.syncDirectory(path);
+  // The identity goes first: a crash in between leaves a folder that is refused, never an identity without its promises.
+  const isIdentity = (name: string): boolean => name.startsWith("superblock.");
+  for (const names of [content.filter(isIdentity), content.filter((name) => !isIdentity(name))]) {
+    for (const name of names) await fileSystem.rename(`${path}/${name}`, `${target}/${name}`);
+    await fileSystem.syncDirectory(target);
+    await fileSystem.syncDirectory(path);
+  }
 }

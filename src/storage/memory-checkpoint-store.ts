@@ -96,7 +96,7 @@ class MemoryRows implements OrderedRows {
     try {
       return Promise.resolve(act());
     } catch (error) {
-      return Promise.reject(error as Error);
+      return Promise.reject(error);
     }
   }
 }

@@ -66,12 +66,10 @@ export class FrameBuilder {
   /** Adds an entry and returns its offset in the frame. Its data must not change before the flush is done. */
   addEntry(log: GroupLog, entry: Entry): number {
     const offset = this.#bytes;
-    const { data } = entry;
+    const { data, index, term, kind } = entry;
     const length = RECORD_HEADER_BYTES + data.length;
-    const header = this.#recordHeader(RecordType.entry, entry.kind, log, length, entry.index, entry.term);
-    const sum = entrySum(log.incarnationHigh, log.incarnationLow, entry.index, entry.term, entry.kind, data);
-    header.writeUInt32LE(sum, 12);
-    this.#crc = crc32c(header, this.#crc);
+    const sum = entrySum(log.incarnationHigh, log.incarnationLow, index, term, kind, data);
+    this.#addHeader(RecordType.entry, kind, log, length, sum, index, term);
     const padding = alignUp(length, 8) - length;
     if (data.length <= COPY_BYTES_MAX) {
       this.#ensure(data.length + padding).set(data, this.#at);
@@ -79,8 +77,10 @@ export class FrameBuilder {
     } else {
       this.#closeSlice();
       this.#buffers.push(data);
+      this.#ensure(padding);
     }
-    if (padding > 0) this.#take(padding).fill(0);
+    this.#chunk.fill(0, this.#at, this.#at + padding);
+    this.#at += padding;
     this.#bytes += length + padding;
     this.#payloadBytes += data.length;
     return offset;
@@ -89,8 +89,8 @@ export class FrameBuilder {
   /** Adds any other record. */
   addRecord(type: RecordType, kind: number, log: GroupLog, index: number, term: number, body: Uint8Array): void {
     const length = RECORD_HEADER_BYTES + body.length;
-    const header = this.#recordHeader(type, kind, log, length, index, term);
-    this.#crc = crc32c(body, crc32c(header, this.#crc));
+    this.#addHeader(type, kind, log, length, 0, index, term);
+    this.#crc = crc32c(body, this.#crc);
     const padded = this.#take(recordBytes(body.length) - RECORD_HEADER_BYTES);
     padded.fill(0);
     padded.set(body);
@@ -124,21 +124,29 @@ export class FrameBuilder {
     return { buffers: this.#buffers, bytes, chain };
   }
 
-  #recordHeader(type: number, kind: number, log: GroupLog, length: number, index: number, term: number): Buffer {
-    const header = this.#take(RECORD_HEADER_BYTES);
-    header.writeUInt32LE(length, 0);
-    header[4] = type;
-    header[5] = kind;
-    header[6] = 0;
-    header[7] = 0;
-    header.writeUInt32LE(log.group, 8);
-    header.writeUInt32LE(0, 12);
-    writeU64(header, 16, index);
-    writeU64(header, 24, term);
-    header.writeUInt32LE(log.incarnationHigh, 32);
-    header.writeUInt32LE(log.incarnationLow, 36);
+  /** Straight into the chunk: a view for each header would cost more than the header. */
+  #addHeader(
+    type: number,
+    kind: number,
+    log: GroupLog,
+    length: number,
+    sum: number,
+    index: number,
+    term: number,
+  ): void {
+    const chunk = this.#ensure(RECORD_HEADER_BYTES);
+    const at = this.#at;
+    chunk.writeUInt32LE(length, at);
+    chunk.writeUInt32LE(type | (kind << 8), at + 4);
+    chunk.writeUInt32LE(log.group, at + 8);
+    chunk.writeUInt32LE(sum, at + 12);
+    writeU64(chunk, at + 16, index);
+    writeU64(chunk, at + 24, term);
+    chunk.writeUInt32LE(log.incarnationHigh, at + 32);
+    chunk.writeUInt32LE(log.incarnationLow, at + 36);
+    this.#crc = crc32c(chunk, this.#crc, at, at + RECORD_HEADER_BYTES);
+    this.#at = at + RECORD_HEADER_BYTES;
     this.#records++;
-    return header;
   }
 
   /** A view of the next `count` bytes of scratch. */

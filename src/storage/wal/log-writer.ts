@@ -115,12 +115,14 @@ export class LogWriter {
     this.#schedule();
   }
 
-  /** Resolves after the next flush to finish, or when the log fails. */
+  /** Resolves after the next flush to finish, or when the log fails. Starts one if only orders that nobody awaited are queued. */
   nextFlush(): Promise<void> {
-    return new Promise((resolve) => {
-      if (this.#failure !== undefined) resolve();
-      else this.#waiters.push(resolve);
+    if (this.#failure !== undefined) return Promise.resolve();
+    const flushed = new Promise<void>((resolve) => {
+      this.#waiters.push(resolve);
     });
+    this.#schedule();
+    return flushed;
   }
 
   /** Writes everything queued, awaited or not, and then an empty frame with the clean-shutdown mark. */
@@ -167,7 +169,7 @@ export class LogWriter {
 
   #schedule(): void {
     if (this.#scheduled || this.#flushing || this.#failure !== undefined) return;
-    if (this.#awaited === 0 && this.#queuedBytes < LAZY_BYTES_MAX) return;
+    if (this.#awaited === 0 && this.#waiters.length === 0 && this.#queuedBytes < LAZY_BYTES_MAX) return;
     this.#scheduled = true;
     this.#options.timers.soon(() => {
       this.#scheduled = false;
@@ -226,7 +228,7 @@ export class LogWriter {
   async #writeFrame(roll: boolean, flags: number, encode: (target: FrameTarget) => void): Promise<WrittenFrame> {
     const current = this.#segment;
     const next = roll || current === undefined ? await this.#nextSegment() : undefined;
-    const segment = next?.segment ?? (current as Segment);
+    const segment = next?.segment ?? (current);
     const offset = next === undefined ? this.#position : SEGMENT_HEADER_BYTES;
     this.#refuseAfterFailure();
     const target = { builder: this.#builder, groups: this.groups, segmentId: segment.id, offset };

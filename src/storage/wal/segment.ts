@@ -32,6 +32,10 @@ export class SegmentList {
     return this.#all[0];
   }
 
+  get newest(): Segment | undefined {
+    return this.#all.at(-1);
+  }
+
   add(segment: Segment): void {
     this.#all.push(segment);
   }
