@@ -1,0 +1,103 @@
+import { createServer, type Server, type ServerResponse, STATUS_CODES } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
+import type { Dispatcher } from "./dispatcher.js";
+import type { HttpMetrics } from "./http-metrics.js";
+import type { GatewayLimits } from "./limits.js";
+import { errorReply, type Reply } from "./reply.js";
+import type { UnsentAnswers } from "./unsent-answers.js";
+
+export interface HttpServerOptions {
+  readonly dispatcher: Dispatcher;
+  readonly unsent: UnsentAnswers;
+  readonly metrics: HttpMetrics;
+  readonly limits: GatewayLimits;
+}
+
+/** Sockets, timeouts and their bounds: everything about HTTP that is not about Marconi. */
+export class HttpServer {
+  readonly #options: HttpServerOptions;
+  readonly #server: Server;
+  #sweep: NodeJS.Timeout | undefined;
+
+  constructor(options: HttpServerOptions) {
+    this.#options = options;
+    const { limits, dispatcher, metrics } = options;
+    const server = createServer({
+      maxHeaderSize: limits.headerBytesMax,
+      headersTimeout: limits.headersTimeoutMs,
+      requestTimeout: limits.requestTimeoutMs,
+      keepAliveTimeout: limits.keepAliveTimeoutMs,
+      connectionsCheckingInterval: limits.timeoutCheckMs,
+      keepAlive: true,
+      keepAliveInitialDelay: limits.tcpKeepAliveMs,
+      noDelay: true,
+    });
+    server.maxConnections = limits.connectionsMax;
+    server.on("request", (request, response) => dispatcher.handle(request, response, false));
+    server.on("checkContinue", (request, response) => dispatcher.handle(request, response, true));
+    server.on("clientError", (error: NodeJS.ErrnoException, socket) => refuse(error, socket, metrics));
+    server.on("drop", () => metrics.reject("connections"));
+    this.#server = server;
+  }
+
+  /** Port 0: any free one. Rejects when the address cannot be listened on. */
+  async listen(port: number, host: string): Promise<AddressInfo> {
+    const server = this.#server;
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen({ port, host, backlog: 1_024 }, () => {
+        server.off("error", reject);
+        resolve();
+      });
+    });
+    const { unsent, metrics, limits } = this.#options;
+    this.#sweep = setInterval(() => {
+      const count = unsent.cutOff(performance.now());
+      if (count > 0) metrics.reject("slow-reader", count);
+    }, limits.timeoutCheckMs).unref();
+    return server.address() as AddressInfo;
+  }
+
+  /** Accepts no more, lets requests in work end, and after `graceMs` cuts off what is left. */
+  async close(graceMs: number): Promise<void> {
+    this.#options.dispatcher.closing = true;
+    clearInterval(this.#sweep);
+    if (!this.#server.listening) return;
+    // Also ends the connections that are idle; the others end with their present answer.
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    const end = setTimeout(() => this.#server.closeAllConnections(), graceMs);
+    await closed;
+    clearTimeout(end);
+  }
+}
+
+/** What came in is not HTTP, too long, or too slow: there is no request to answer, only a socket. */
+function refuse(error: NodeJS.ErrnoException, socket: Duplex, metrics: HttpMetrics): void {
+  const timeout = error.code === "ERR_HTTP_REQUEST_TIMEOUT";
+  if (timeout) metrics.reject("timeout");
+  else if (error.code !== "ECONNRESET" && error.code !== "EPIPE") metrics.reject("malformed");
+  // Node keeps the response that a socket is busy with under this name; its first bytes must not be followed by others.
+  const { _httpMessage: busyWith } = socket as Duplex & { readonly _httpMessage?: ServerResponse | null };
+  if (socket.writable && busyWith?.headersSent !== true) socket.write(rawAnswer(replyTo(error)));
+  socket.destroy();
+}
+
+function replyTo(error: NodeJS.ErrnoException): Reply {
+  if (error.code === "ERR_HTTP_REQUEST_TIMEOUT") {
+    return errorReply(408, "Request timeout", "The request did not arrive completely in time.");
+  }
+  if (error.code === "HPE_HEADER_OVERFLOW") {
+    return errorReply(431, "Request header fields too large", "Request line and headers are too long.");
+  }
+  return errorReply(400, "Bad request", "The request is not valid HTTP.");
+}
+
+function rawAnswer(reply: Reply): string {
+  const body = String(reply.body);
+  const headers: string[] = [];
+  for (let i = 0; i < reply.headers.length; i += 2)
+    headers.push(`${reply.headers[i] ?? ""}: ${reply.headers[i + 1] ?? ""}\r\n`);
+  const length = Buffer.byteLength(body);
+  return `HTTP/1.1 ${reply.status} ${STATUS_CODES[reply.status] ?? ""}\r\n${headers.join("")}Content-Length: ${length}\r\nConnection: close\r\n\r\n${body}`;
+}
