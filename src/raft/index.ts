@@ -3,14 +3,7 @@
  * `Ready.commitTo` announced is on a majority's disks and never changes.
  */
 export { decodeConfiguration, encodeConfiguration } from "./configuration-codec.js";
-export type {
-  ConfigurationChange,
-  Consensus,
-  PeerStatus,
-  Proposal,
-  Refusal,
-  Status,
-} from "./consensus.js";
+export type { ConfigurationChange, Consensus, PeerStatus, Proposal, Refusal, Status } from "./consensus.js";
 export type {
   AppendReply,
   AppendRequest,
@@ -22,7 +15,8 @@ export type {
   VoteReply,
   VoteRequest,
 } from "./messages.js";
-export type { RaftOptions } from "./options.js";
+export { defaultRaftOptions, type RaftOptions } from "./options.js";
+export { RaftCore } from "./raft.js";
 export type {
   FetchOrder,
   LeadershipState,

@@ -65,11 +65,4 @@ export interface TimeoutNow extends Envelope {
 }
 
 export type Message =
-  | VoteRequest
-  | VoteReply
-  | AppendRequest
-  | AppendReply
-  | Heartbeat
-  | HeartbeatReply
-  | SnapshotRequest
-  | TimeoutNow;
+  VoteRequest | VoteReply | AppendRequest | AppendReply | Heartbeat | HeartbeatReply | SnapshotRequest | TimeoutNow;

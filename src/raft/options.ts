@@ -1,4 +1,4 @@
-import type { Rng } from "../base/index.js";
+import { assert, type Rng } from "../base/index.js";
 import type { ReplicaId } from "./types.js";
 
 /** Every option says what it bounds and what a smaller or larger value costs. */
@@ -21,4 +21,31 @@ export interface RaftOptions {
   readonly logCacheBytesMax: number;
   /** Reads waiting for a ReadIndex round (default 10,000); beyond it reads are refused. */
   readonly pendingReadsMax: number;
+  /** Added to the first election timeout after a leader was lost (default 0), so that a preferred replica campaigns first. Ignored once a round failed; never affects whom a vote is given to. */
+  readonly electionDelayTicks?: number;
+}
+
+/** What a caller need not decide: everything but who the replica is and where its randomness comes from. */
+export const defaultRaftOptions: Omit<RaftOptions, "id" | "rng"> = {
+  heartbeatTicks: 2,
+  electionTicks: 20,
+  inflightMessagesMax: 64,
+  inflightBytesMax: 16 * 1024 * 1024,
+  messageBytesMax: 256 * 1024,
+  uncommittedBytesMax: 64 * 1024 * 1024,
+  logCacheBytesMax: 4 * 1024 * 1024,
+  pendingReadsMax: 10_000,
+  electionDelayTicks: 0,
+};
+
+/** Programmer errors in the options: the bounds that the protocol needs in order to work at all. */
+export function checkRaftOptions(options: RaftOptions): void {
+  const { id, heartbeatTicks, electionTicks, electionDelayTicks = 0 } = options;
+  assert(Number.isSafeInteger(id) && id > 0, "id must be a positive safe integer");
+  assert(Number.isInteger(heartbeatTicks) && heartbeatTicks >= 1, "heartbeatTicks must be a positive integer");
+  assert(electionTicks >= 5 * heartbeatTicks, "electionTicks must be at least 5 heartbeats");
+  assert(electionDelayTicks >= 0, "electionDelayTicks must not be negative");
+  assert(options.inflightMessagesMax >= 1 && options.inflightBytesMax >= 1, "the in-flight window must not be empty");
+  assert(options.messageBytesMax >= 1 && options.uncommittedBytesMax >= 1, "byte bounds must be positive");
+  assert(options.logCacheBytesMax >= 0 && options.pendingReadsMax >= 1, "bounds must be positive");
 }

@@ -13,7 +13,10 @@ export interface PersistOrder {
   /** Drop everything at and after this index before appending. */
   readonly truncateFrom: Index | undefined;
   readonly entries: readonly Entry[];
-  /** False when nothing in this order must reach the disk for safety (only `commit` moved): the host need not flush for it. */
+  /**
+   * False when nothing in this order must reach the disk for safety (only `commit` moved): the host need not flush for it.
+   * RaftCore issues no such order: a moved commit index waits for the next order that has something to flush.
+   */
   readonly mustSync: boolean;
 }
 
@@ -49,7 +52,11 @@ export interface Ready {
   readonly persist: PersistOrder | undefined;
   /** May leave before `persist` is durable. */
   readonly sendNow: readonly Message[];
-  /** Must wait until `persist` of this Ready, and every earlier one, is durable. */
+  /**
+   * Must wait until `persist` of this Ready, and every earlier one, is durable; without `persist` here, until the latest order
+   * that was issued is (there is one that is not: otherwise the messages would be in `sendNow`). Every order that messages
+   * wait for has `mustSync`.
+   */
   readonly sendAfterPersist: readonly Message[];
   /** Apply up to here, in order; undefined when it did not move. Never beyond what is durable here. */
   readonly commitTo: Index | undefined;

@@ -1,0 +1,63 @@
+import { raftLimits } from "./limits.js";
+import type { RaftOptions } from "./options.js";
+
+/**
+ * Counts ticks since a leader was heard, a vote was given or the role changed. The timeout is drawn anew at every role
+ * change, so that two candidates that collided once do not collide for ever (section 5.2 of the paper).
+ */
+export class ElectionTimer {
+  readonly #options: RaftOptions;
+  #elapsed = 0;
+  #timeout = 0;
+  #suspected = false;
+  #roundFailed = false;
+
+  constructor(options: RaftOptions) {
+    this.#options = options;
+    this.restart();
+  }
+
+  /** True while a leader heard last counts as alive for votes: others must not depose it (leader stickiness). */
+  get fresh(): boolean {
+    return this.#elapsed < this.#options.electionTicks && !this.#suspected;
+  }
+
+  get remainingTicks(): number {
+    return this.#timeout - this.#elapsed;
+  }
+
+  /** One tick; true when the timeout has passed. */
+  advance(): boolean {
+    this.#elapsed++;
+    return this.#elapsed >= this.#timeout;
+  }
+
+  /** The role changed or a vote was given: a whole timeout, drawn from [E, 2E), plus the delay of a replica that is not preferred. */
+  restart(): void {
+    const { electionTicks, electionDelayTicks = 0, rng } = this.#options;
+    this.#elapsed = 0;
+    this.#suspected = false;
+    this.#timeout = rng.between(electionTicks, 2 * electionTicks) + (this.#roundFailed ? 0 : electionDelayTicks);
+  }
+
+  /** This replica campaigns: until a leader is known, preference no longer delays it. */
+  campaigned(): void {
+    this.#roundFailed = true;
+    this.restart();
+  }
+
+  /** The leader is alive. */
+  heard(): void {
+    this.#elapsed = 0;
+    const redraw = this.#suspected || this.#roundFailed;
+    this.#roundFailed = false;
+    if (redraw) this.restart();
+  }
+
+  /** The leader's process is gone: campaign within a few ticks. Pre-vote keeps a wrong suspicion harmless. */
+  suspect(): void {
+    const { suspicionTicksMin, suspicionTicksEnd } = raftLimits;
+    this.#suspected = true;
+    this.#timeout = this.#elapsed + this.#options.rng.between(suspicionTicksMin, suspicionTicksEnd);
+  }
+}

@@ -1,0 +1,249 @@
+import { assert } from "../base/index.js";
+import { encodeConfiguration } from "./configuration-codec.js";
+import type { ConfigurationChange, PeerStatus, Proposal, Refusal } from "./consensus.js";
+import { isValidMembership } from "./membership.js";
+import type { AppendReply, HeartbeatReply } from "./messages.js";
+import type { Progress } from "./progress.js";
+import { quorumIndex } from "./quorum.js";
+import { ReadRounds } from "./read-index.js";
+import type { FetchOrder } from "./ready.js";
+import { Replication } from "./replication.js";
+import type { ReplicaState } from "./state.js";
+import { Transfer } from "./transfer.js";
+import { type Configuration, EntryKind, type Index, type ReplicaId, type Term } from "./types.js";
+import { UncommittedBytes } from "./uncommitted.js";
+
+const noData = new Uint8Array(0);
+
+/** Everything that exists only while a replica leads, for one term. */
+export class Leader {
+  readonly #state: ReplicaState;
+  readonly #replication: Replication;
+  readonly #reads: ReadRounds;
+  readonly #transfer: Transfer;
+  readonly #uncommitted: UncommittedBytes;
+  /** Index of the entry that opened the term. Once it is committed, so is everything before it (section 5.4.2 of the paper). */
+  readonly #termStart: Index;
+  #heartbeatTicks = 0;
+  #quorumTicks = 0;
+  readonly #matchOf = (id: ReplicaId): Index =>
+    id === this.#state.id ? this.#state.log.durable : (this.#replication.peer(id)?.match ?? 0);
+  readonly #readRoundOf = (id: ReplicaId): number =>
+    id === this.#state.id ? this.#reads.lastRound : (this.#replication.peer(id)?.readRound ?? 0);
+  readonly #activeOf = (id: ReplicaId): number =>
+    id === this.#state.id || this.#replication.peer(id)?.recentlyActive === true ? 1 : 0;
+
+  constructor(state: ReplicaState) {
+    this.#state = state;
+    this.#replication = new Replication(state);
+    this.#reads = new ReadRounds(state.options.pendingReadsMax);
+    this.#transfer = new Transfer(state);
+    this.#termStart = state.log.lastIndex + 1;
+    this.#uncommitted = new UncommittedBytes(this.#termStart, state.options.uncommittedBytesMax);
+    this.#append(EntryKind.empty, noData);
+  }
+
+  get uncommittedBytes(): number {
+    return this.#uncommitted.bytes;
+  }
+
+  /** The entry that opened the term is committed: this leader knows what is committed, and may read and change the membership. */
+  get #ownTermCommitted(): boolean {
+    return this.#state.commit >= this.#termStart;
+  }
+
+  get established(): boolean {
+    return this.#state.applied >= this.#termStart;
+  }
+
+  // --- what the host asks for
+
+  propose(data: Uint8Array, term: Term): Proposal {
+    const refused = this.#refusal(term);
+    if (refused !== undefined) return { refused };
+    if (!this.#uncommitted.fits(data.length)) return { refused: "overloaded" };
+    return { index: this.#append(EntryKind.normal, data) };
+  }
+
+  /** Enters joint consensus; `#leaveJoint` leaves it. Preconditions: raft.md section 5. */
+  proposeConfiguration(change: ConfigurationChange): Proposal {
+    const { membership, commit, term } = this.#state;
+    const refused = this.#refusal(term);
+    if (refused !== undefined) return { refused };
+    const { voters, learners, expectedConfigurationIndex } = change;
+    const settled = this.#ownTermCommitted && membership.currentIndex <= commit && !membership.joint;
+    const expected = expectedConfigurationIndex === membership.currentIndex;
+    if (!settled || !expected || !isValidMembership(voters, learners)) return { refused: "precondition" };
+    const { voters: outgoing } = membership.current;
+    return { index: this.#changeTo({ voters: [...voters], outgoing, learners: [...learners] }) };
+  }
+
+  readIndex(context: number): void {
+    this.#reads.add(context, this.#state.outbox);
+  }
+
+  transferTo(to: ReplicaId): boolean {
+    const peer = this.#replication.peer(to);
+    return peer !== undefined && this.#transfer.start(peer);
+  }
+
+  #refusal(term: Term): Refusal | undefined {
+    if (term !== this.#state.term) return "not-leader";
+    return this.#transfer.active ? "transferring" : undefined;
+  }
+
+  #append(kind: EntryKind, data: Uint8Array): Index {
+    const { log, term } = this.#state;
+    const index = log.lastIndex + 1;
+    this.#state.append({ index, term, kind, data });
+    this.#uncommitted.add(index, data.length);
+    return index;
+  }
+
+  #changeTo(configuration: Configuration): Index {
+    const index = this.#append(EntryKind.config, encodeConfiguration(configuration));
+    this.#replication.configurationChanged();
+    this.#transfer.configurationChanged();
+    this.#advanceCommit();
+    return index;
+  }
+
+  // --- what others answer
+
+  appendReply(message: AppendReply): void {
+    const peer = this.#hear(message.from);
+    if (peer === undefined) return;
+    if (!this.#replication.reply(message)) return;
+    this.#transfer.advance(peer);
+    this.#advanceCommit();
+  }
+
+  heartbeatReply(message: HeartbeatReply): void {
+    const peer = this.#hear(message.from);
+    if (peer === undefined) return;
+    this.#replication.heartbeatReply(peer);
+    if (message.context > peer.readRound) peer.readRound = message.context;
+  }
+
+  /** Messages of replicas outside the configuration weigh nothing. */
+  #hear(from: ReplicaId): Progress | undefined {
+    const peer = this.#replication.peer(from);
+    if (peer !== undefined) peer.recentlyActive = true;
+    return peer;
+  }
+
+  /** An own order became durable: only now does this replica count itself. */
+  persisted(): void {
+    this.#advanceCommit();
+  }
+
+  fetched(order: FetchOrder, entries: Parameters<Replication["fetched"]>[1]): void {
+    this.#replication.fetched(order, entries);
+  }
+
+  snapshotSent(to: ReplicaId, ok: boolean, index: Index): void {
+    this.#replication.snapshotSent(to, ok, index);
+  }
+
+  unreachable(id: ReplicaId): void {
+    this.#replication.unreachable(id);
+  }
+
+  // --- commitment
+
+  /** Only entries of the own term are committed by counting; older ones follow with them (Figure 8 of the paper). */
+  #advanceCommit(): void {
+    const { log, membership, term, commit } = this.#state;
+    const index = quorumIndex(membership.current, this.#matchOf);
+    if (index <= commit || log.term(index) !== term) return;
+    this.#state.commitTo(index);
+    this.#uncommitted.committed(index);
+    this.#configurationCommitted();
+  }
+
+  #configurationCommitted(): void {
+    const { membership, commit, id } = this.#state;
+    if (membership.currentIndex > commit || !this.#ownTermCommitted) return;
+    if (membership.joint) this.#leaveJoint();
+    else if (!membership.isVoter(id)) this.#resign();
+  }
+
+  #leaveJoint(): void {
+    if (this.#transfer.active) return;
+    const { voters, learners } = this.#state.membership.current;
+    this.#changeTo({ voters, outgoing: [], learners });
+  }
+
+  /** The configuration without this replica is committed: its work is done (section 6 of the paper). */
+  #resign(): void {
+    const { id, term, outbox, membership } = this.#state;
+    let successor: Progress | undefined;
+    for (const peer of this.#replication.peers)
+      if (membership.isVoter(peer.id) && peer.match >= (successor?.match ?? 0)) successor = peer;
+    if (successor !== undefined) outbox.now.push({ type: "timeout-now", from: id, to: successor.id, term });
+    this.#state.becomeFollower(term, 0);
+  }
+
+  // --- time
+
+  tick(): void {
+    const { options } = this.#state;
+    if (++this.#heartbeatTicks >= options.heartbeatTicks) this.#broadcastHeartbeats();
+    if (++this.#quorumTicks >= options.electionTicks) {
+      this.#quorumTicks = 0;
+      if (!this.#checkQuorum()) {
+        this.#state.becomeFollower(this.#state.term, 0);
+        return;
+      }
+    }
+    if (this.#transfer.tick()) this.#configurationCommitted();
+  }
+
+  /** True while a quorum was heard within the last election timeout, and this replica can do a leader's work. */
+  #checkQuorum(): boolean {
+    const { membership, diskStalled, applyLags } = this.#state;
+    const replaceable = membership.current.voters.length > 1;
+    if (replaceable && (diskStalled || applyLags)) return false;
+    const active = quorumIndex(membership.current, this.#activeOf) >= 1;
+    for (const peer of this.#replication.peers) peer.recentlyActive = false;
+    return active;
+  }
+
+  #broadcastHeartbeats(): void {
+    this.#heartbeatTicks = 0;
+    const { id, term, commit, outbox } = this.#state;
+    const { context } = this.#reads;
+    for (const { id: to, match } of this.#replication.peers)
+      outbox.now.push({ type: "heartbeat", from: id, to, term, commit: Math.min(match, commit), context });
+  }
+
+  // --- output
+
+  emit(): void {
+    this.#replication.emit();
+    if (this.#reads.hasWaiting && this.#ownTermCommitted) {
+      this.#reads.begin(this.#state.commit);
+      this.#broadcastHeartbeats();
+    }
+    if (this.#reads.hasRounds)
+      this.#reads.confirm(quorumIndex(this.#state.membership.current, this.#readRoundOf), this.#state.outbox);
+  }
+
+  /** The term of this leader is over. */
+  end(): void {
+    this.#reads.refuseAll(this.#state.outbox);
+  }
+
+  peers(): PeerStatus[] {
+    const { membership } = this.#state;
+    return this.#replication.peers.map(({ id, match, state, recentlyActive }) => {
+      return { id, match, state, recentlyActive, learner: membership.isLearner(id) };
+    });
+  }
+
+  /** Checked by the core after every input. */
+  check(): void {
+    for (const { match, next } of this.#replication.peers)
+      assert(match < next && match <= this.#state.log.lastIndex, "0 <= match < next, match <= last");
+  }
+}
