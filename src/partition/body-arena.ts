@@ -1,4 +1,8 @@
-const arenaBytesMin = 128;
+const ARENA_BYTES_MIN = 128;
+/** Up to here a loop is faster than making a view for a bulk copy. */
+const COPY_LOOP_BYTES_MAX = 64;
+/** Beyond this an arena grows by as much instead of doubling: it is near its bound. */
+const GROWTH_BYTES_MAX = 65_536;
 const nothing = new Uint8Array(0);
 
 /**
@@ -34,7 +38,8 @@ export class BodyArena {
     const offset = this.#length;
     const length = offset + (end - start);
     if (length > this.#bytes.length) this.#grow(length);
-    this.#bytes.set(source.subarray(start, end), offset);
+    if (end - start > COPY_LOOP_BYTES_MAX) this.#bytes.set(source.subarray(start, end), offset);
+    else for (let from = start, to = offset; from < end;) this.#bytes[to++] = source[from++] as number;
     this.#length = length;
     return offset;
   }
@@ -54,7 +59,8 @@ export class BodyArena {
   }
 
   #grow(length: number): void {
-    const larger = new Uint8Array(Math.max(length, arenaBytesMin, this.#bytes.length * 2));
+    const capacity = this.#bytes.length;
+    const larger = new Uint8Array(Math.max(length, ARENA_BYTES_MIN, capacity + Math.min(capacity, GROWTH_BYTES_MAX)));
     larger.set(this.contents());
     this.#bytes = larger;
   }

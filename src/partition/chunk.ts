@@ -73,13 +73,13 @@ export class Chunk<Queue> implements Timed, Tracked {
   #clients: Uint32Array;
   #clientCount = 0;
 
-  constructor(queue: Queue, firstSequence: number, baseMs: number, slots: number = chunkSlotsMin) {
+  constructor(queue: Queue, firstSequence: number, baseMs: number, slots: number = chunkSlotsMin, bodyBytes = 0) {
     this.queue = queue;
     this.firstSequence = firstSequence;
     this.baseMs = baseMs;
     this.#words = new Uint32Array(slots * SLOT);
     this.#clients = new Uint32Array(CLIENT);
-    this.#bodies = new BodyArena();
+    this.#bodies = new BodyArena(bodyBytes);
   }
 
   /** The sequence after the last one taken. */
@@ -129,8 +129,7 @@ export class Chunk<Queue> implements Timed, Tracked {
   }
 
   /**
-   * Takes the message of sequence `sequence`, not before `endSequence`, available; its body is or will be at `bodyAt` of the
-   * arena. Times in milliseconds.
+   * Takes the message of sequence `sequence`, not before `endSequence`, available; its body is at `bodyAt` of the arena. Times in milliseconds.
    */
   append(
     sequence: number,

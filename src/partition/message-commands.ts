@@ -45,10 +45,7 @@ export function applyPost(
   outcome.set(outcomeKind.posted, queue.incarnation, firstSequence, count);
 }
 
-/**
- * Appends up to `count` messages from `start` on, as many as the chunk takes, and returns where the rest begins. The run goes
- * into the arena in one copy, headers and all: eight bytes a message are cheaper than a copy each.
- */
+/** Appends up to `count` messages from `start` on, as many as the chunk takes, and returns where the rest begins. */
 function appendRun(
   state: PartitionState,
   chunk: MessageChunk,
@@ -61,7 +58,7 @@ function appendRun(
   const nowMs = state.timeMs;
   state.chunkChanges.touch(chunk, track.dirtyBodies);
   const deadlineMs = chunk.deadlineMs;
-  const arenaAt = chunk.bodies.length + messageHeaderBytes - start;
+  const { bodies } = chunk;
   const liveBytes = chunk.liveBytes;
   let sequence = chunk.endSequence;
   let at = start;
@@ -72,10 +69,10 @@ function appendRun(
     const next = at + messageHeaderBytes + bodyBytes;
     assert(next <= end, "a body reaches beyond its batch");
     if (!chunkTakes(state, chunk, bodyBytes)) break;
-    chunk.append(sequence++, client, nowMs, ttlSec, nowMs + ttlSec * 1_000, arenaAt + at, bodyBytes);
+    const bodyAt = bodies.append(bytes, next - bodyBytes, next);
+    chunk.append(sequence++, client, nowMs, ttlSec, nowMs + ttlSec * 1_000, bodyAt, bodyBytes);
     at = next;
   }
-  chunk.bodies.append(bytes, start, at);
   state.bodyBytes += chunk.liveBytes - liveBytes;
   if (chunk.deadlineMs !== deadlineMs || chunk.heapPosition === -1) scheduleChunk(state, chunk);
   return at;

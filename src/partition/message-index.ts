@@ -43,11 +43,25 @@ export function chunkForAppend(
   const last = chunksOf(queue).at(-1);
   if (last?.endSequence === sequence && chunkTakes(state, last, bodyBytes)) return last;
   last?.seal();
-  const slots = capacityFor(Math.min(expectedMessages, state.limits.chunkMessagesMax));
-  const chunk: MessageChunk = new Chunk(queue, sequence, state.timeMs, slots);
+  const chunk: MessageChunk = new Chunk(queue, sequence, state.timeMs, ...capacityAfter(state, last, expectedMessages));
   if (queue.chunks === undefined) queue.chunks = [chunk];
   else queue.chunks.push(chunk);
   return chunk;
+}
+
+/**
+ * Slots and body bytes that a new chunk begins with: behind one that is still mostly alive as much as that, since the queue
+ * is growing and every doubling on the way would be garbage; else little.
+ */
+function capacityAfter(
+  state: PartitionState,
+  last: MessageChunk | undefined,
+  expectedMessages: number,
+): readonly [slots: number, bodyBytes: number] {
+  const most = state.limits.chunkMessagesMax;
+  if (last !== undefined && last.live * 2 > last.span)
+    return [Math.min(capacityFor(last.span), most), last.bodies.length];
+  return [Math.min(capacityFor(expectedMessages), most), 0];
 }
 
 export function chunkTakes(state: PartitionState, chunk: MessageChunk, bodyBytes: number): boolean {
