@@ -4,4 +4,5 @@
  * `exit-code.ts`; every process stops in order when asked, within a bound.
  */
 export { type CliOptions, runCli } from "./run-cli.js";
-export { ExitCode } from "./exit-code.js";
+export { reference } from "./reference.js";
+export { processTerminal } from "./terminal.js";

@@ -1,8 +1,11 @@
 import { environmentName, flagName, type Schema, schemas, type Settings } from "../config/index.js";
 import { errorCatalogue, type ErrorDefinition } from "../contract/index.js";
+import type { MetricsRegistry } from "../telemetry/index.js";
 
-/** What the reference says of a metric. */
-export interface MetricDescription {
+/** The processes and what they count, in the order in which they are documented. */
+export type MetricsByProcess = ReadonlyMap<string, MetricsRegistry>;
+
+interface MetricDescription {
   readonly name: string;
   readonly type: string;
   readonly help: string;
@@ -57,8 +60,11 @@ function errors(): string {
   ]);
 }
 
-function metricsPage(metrics: readonly MetricDescription[]): string {
-  const rows = [...metrics]
+function metricsTable(registry: MetricsRegistry): string {
+  // The library's public type of a metric leaves out what every one of them has.
+  const metrics = registry.getMetricsAsArray() as unknown as MetricDescription[];
+  const rows = metrics
+    .filter((metric) => metric.name.startsWith("marconi_"))
     .sort((a, b) => (a.name < b.name ? -1 : 1))
     .map(({ name, type, labelNames, help }) => [
       `\`${name}\``,
@@ -66,9 +72,13 @@ function metricsPage(metrics: readonly MetricDescription[]): string {
       labelNames.length === 0 ? "-" : labelNames.map((label) => `\`${label}\``).join(", "),
       help,
     ]);
+  return table(["name", "type", "labels", "what it is"], rows);
+}
+
+function metricsPage(metrics: MetricsByProcess): string {
   return document("Metrics", [
     "Every process serves its own at `/metrics` of its metrics port, for Prometheus, beside Node's own (`nodejs_`, `process_`).",
-    table(["name", "type", "labels", "what it counts"], rows),
+    ...[...metrics].map(([name, registry]) => `## ${name}\n\n${metricsTable(registry)}`),
   ]);
 }
 
@@ -77,7 +87,7 @@ function document(title: string, parts: readonly string[]): string {
 }
 
 /** The generated part of the documentation: file names and contents. */
-export function reference(metrics: readonly MetricDescription[]): Map<string, string> {
+export function reference(metrics: MetricsByProcess): Map<string, string> {
   return new Map([
     ["configuration.md", configuration()],
     ["errors.md", errors()],

@@ -55,12 +55,12 @@ const nodeSettings = {
     doc: "Size of a log segment, which is preallocated and recycled. Smaller: less disk for a start; more files to change over.",
   }),
   checkpointLogMib: integer({
-    fallback: 128,
+    fallback: 16,
     min: 1,
-    max: 65_536,
+    max: 4_096,
     doc:
-      "Log of the whole node that may pile up before partitions are checkpointed. Smaller: quicker restarts and less log " +
-      "on disk; more is written.",
+      "Log of one partition that may pile up before its state is checkpointed. Smaller: quicker restarts and less log on " +
+      "disk; more is written.",
   }),
   drainMs: integer({
     fallback: 5_000,

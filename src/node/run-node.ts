@@ -117,7 +117,7 @@ async function startNode(start: Start, data: DataDirectory): Promise<RunningProc
   log.info({ listen: config.listen, partitions: shard.replicas.size }, "node started");
   return {
     stop: async () => {
-      await drain(shard, config.stopTimeoutMs / 2, log);
+      await drain(shard, config.drainMs, log);
       disk.stop();
       shard.stop();
       await peers.close();

@@ -19,7 +19,14 @@ if (manner === "crash") throw new Error("something broke");
 
 const server = http.createServer((request, response) => {
   if (request.url === "/warn") log("warn", "the disk is nearly full");
-  response.end(JSON.stringify({ ready: true, leads: 4, name }));
+  // Every node leads as many partitions as the next.
+  const nodes = command === "node" ? flag("members").split(",") : [];
+  const own = nodes.findIndex((member) => member.startsWith(`${name}=`));
+  const metrics = Array.from(
+    { length: Number(flag("partitions")) || 0 },
+    (_, i) => `marconi_raft_is_leader{partition="${i}"} ${i % nodes.length === own ? 1 : 0}\n`,
+  );
+  response.end(request.url === "/metrics" ? metrics.join("") : "ok\n");
 });
 if (manner !== "mute") server.listen(Number(flag("metrics-port")), host);
 else setInterval(() => undefined, 1_000);

@@ -16,6 +16,7 @@ const environment = { UV_THREADPOOL_SIZE: "16" };
 export interface ClusterPlan {
   readonly nodes: readonly ProcessPlan[];
   readonly gateway: ProcessPlan;
+  readonly partitions: number;
   /** Where clients go. */
   readonly url: string;
 }
@@ -40,8 +41,8 @@ export function planCluster(folder: string, cluster: ClusterFile, config: DevCon
       stopTimeoutMs,
       logLevel: config.logLevel,
     });
-    const readyUrl = `http://${config.host}:${metricsPort}/ready`;
-    return { name: id, nodeArgs, args: ["node", ...flags], environment, logFile: logFile(id), readyUrl };
+    const urls = operationsUrls(config.host, metricsPort);
+    return { name: id, nodeArgs, args: ["node", ...flags], environment, logFile: logFile(id), ...urls };
   });
   const flags = toFlags(gatewaySchema, {
     listen: `${config.host}:${config.port}`,
@@ -57,7 +58,11 @@ export function planCluster(folder: string, cluster: ClusterFile, config: DevCon
     args: ["gateway", ...flags],
     environment,
     logFile: logFile("gateway"),
-    readyUrl: `http://${config.host}:${config.metricsBasePort}/ready`,
+    ...operationsUrls(config.host, config.metricsBasePort),
   };
-  return { nodes, gateway, url: `http://${config.host}:${config.port}` };
+  return { nodes, gateway, partitions: cluster.partitions, url: `http://${config.host}:${config.port}` };
+}
+
+function operationsUrls(host: string, port: number): Pick<ProcessPlan, "readyUrl" | "metricsUrl"> {
+  return { readyUrl: `http://${host}:${port}/ready`, metricsUrl: `http://${host}:${port}/metrics` };
 }

@@ -41,8 +41,14 @@ export class LogTail {
     this.#position = fs.statSync(file, { throwIfNoEntry: false })?.size ?? 0;
   }
 
-  /** Reads what has been added, at most 64 KiB at once; what a flood leaves over is read by the next call. */
+  /**
+   * Reads what has been added, at most 64 KiB at once; what a flood leaves over is read by the next call. A log that somebody
+   * has removed or emptied meanwhile is read from its new beginning.
+   */
   read(): void {
+    const size = fs.statSync(this.#file, { throwIfNoEntry: false })?.size ?? 0;
+    if (size < this.#position) this.#position = 0;
+    if (size === this.#position) return;
     const file = fs.openSync(this.#file, "r");
     try {
       const buffer = Buffer.alloc(READ_BYTES_MAX);
@@ -54,10 +60,8 @@ export class LogTail {
     }
   }
 
-  /** The reason for an end, as far as the log tells it: the last line that is bad news, else plain text that names an error. */
+  /** What a process that could not log printed as it died, an error's name first. Bad news in the log has been passed on already. */
   lastWords(): string {
-    const bad = this.#last.map(parse).findLast((line) => badNews.has(line?.level));
-    if (bad !== undefined) return sentence(bad);
     const plain = this.#last.filter((line) => !line.startsWith("{"));
     return plain.find((line) => /^\w*Error\b/.test(line)) ?? plain[0] ?? "";
   }

@@ -14,6 +14,7 @@ export interface ProcessPlan {
   readonly logFile: string;
   /** Answers 200 when the process does its work. */
   readonly readyUrl: string;
+  readonly metricsUrl: string;
 }
 
 export interface ProcessEnd {

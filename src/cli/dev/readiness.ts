@@ -1,31 +1,24 @@
-/** One probe; a process that does not answer by then is not ready. */
-const PROBE_TIMEOUT_MS = 1_000;
+/** One question; a process that does not answer by then is not ready. */
+const ANSWER_TIMEOUT_MS = 1_000;
 
-export interface Readiness {
-  readonly ready: boolean;
-  /** What the process says about itself, where it says anything. */
-  readonly details: Readonly<Record<string, unknown>>;
+/** The text of a successful answer; undefined for any other, and where nobody listens, yet or any more. */
+async function ask(url: string): Promise<string | undefined> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) });
+    const text = await response.text();
+    return response.ok ? text : undefined;
+  } catch {
+    return undefined;
+  }
 }
-
-const notReady: Readiness = { ready: false, details: {} };
 
 /** Asks a process once whether it is ready. */
-export async function probe(url: string): Promise<Readiness> {
-  try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(PROBE_TIMEOUT_MS) });
-    const text = await response.text();
-    return { ready: response.ok, details: parseObject(text) };
-  } catch {
-    // Not listening yet, or not any more.
-    return notReady;
-  }
+export async function probe(readyUrl: string): Promise<boolean> {
+  return (await ask(readyUrl)) !== undefined;
 }
 
-function parseObject(text: string): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
-  } catch {
-    return {};
-  }
+/** How many partitions a node leads; undefined when it does not say. */
+export async function leadCount(metricsUrl: string): Promise<number | undefined> {
+  const metrics = await ask(metricsUrl);
+  return metrics?.match(/^marconi_raft_is_leader\{[^}]*\} 1$/gm)?.length ?? (metrics === undefined ? undefined : 0);
 }

@@ -7,12 +7,14 @@ import { Backoff } from "./backoff.js";
 import { type ClusterPlan, stopTimeoutMs } from "./cluster-plan.js";
 import { LogTail } from "./log-tail.js";
 import { ManagedProcess, type ProcessEnd, type ProcessPlan } from "./managed-process.js";
-import { probe } from "./readiness.js";
+import { leadCount, probe } from "./readiness.js";
 
 /** The supervisor waits a little longer than a process is told to, so that the process can say itself what held it up. */
 const KILL_AFTER_MS = stopTimeoutMs + 1_000;
 const PROBE_PERIOD_MS = 100;
 const TAIL_PERIOD_MS = 250;
+/** How long to wait until every partition has a leader before telling how many have. */
+const LEADERS_WAIT_MS = 5_000;
 /** A process that is not ready after this long is mentioned, once per start. */
 const SLOW_START_MS = 30_000;
 
@@ -124,11 +126,11 @@ export class Supervisor {
     const sinceMs = performance.now();
     let slow = false;
     while (!run.hasEnded && !this.#isStopping()) {
-      const { ready, details } = await probe(keeper.plan.readyUrl);
+      const ready = await probe(keeper.plan.readyUrl);
       const tookMs = performance.now() - sinceMs;
       if (ready) {
         keeper.hasServed = true;
-        this.#say(keeper.plan.name, `ready after ${(tookMs / 1_000).toFixed(1)} s${describe(details)}`);
+        this.#say(keeper.plan.name, `ready after ${(tookMs / 1_000).toFixed(1)} s`);
         return;
       }
       if (tookMs > SLOW_START_MS && !slow) {
@@ -143,10 +145,27 @@ export class Supervisor {
     const all = [...this.#nodes, this.#gateway];
     while (!this.#isStopping()) {
       if (all.every((keeper) => keeper.hasServed)) {
+        await this.#tellLeaders();
         onReady();
         return;
       }
       await sleep(PROBE_PERIOD_MS);
+    }
+  }
+
+  /** Who leads how many partitions, once all are led. */
+  async #tellLeaders(): Promise<void> {
+    const sinceMs = performance.now();
+    for (;;) {
+      const counts = await Promise.all(this.#nodes.map(({ plan }) => leadCount(plan.metricsUrl)));
+      const led = counts.reduce<number>((sum, count) => sum + (count ?? 0), 0);
+      if (led < this.#options.plan.partitions && performance.now() - sinceMs < LEADERS_WAIT_MS && !this.#isStopping()) {
+        await sleep(PROBE_PERIOD_MS);
+        continue;
+      }
+      const each = this.#nodes.map(({ plan }, i) => `${plan.name} ${counts[i] ?? "?"}`).join(", ");
+      this.#say("leaders", `${each} of ${this.#options.plan.partitions} partitions`);
+      return;
     }
   }
 
@@ -176,11 +195,6 @@ export class Supervisor {
   #warn(name: string, text: string): void {
     this.#options.terminal.warn(`${name.padEnd(this.#columns)}${text}`);
   }
-}
-
-function describe(details: Readonly<Record<string, unknown>>): string {
-  const leads = details["leads"];
-  return typeof leads === "number" ? `, leads ${leads} partitions` : "";
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

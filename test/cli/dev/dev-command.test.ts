@@ -1,4 +1,4 @@
-import { describe, expect, test } from "@jest/globals";
+import { describe, expect, jest, test } from "@jest/globals";
 import fs from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -8,6 +8,9 @@ import { eventually } from "../../support/eventually.js";
 import { freePorts } from "../../support/free-ports.js";
 import { RecordingTerminal } from "../../support/recording-terminal.js";
 import { temporaryFolders } from "../../support/temporary-folder.js";
+
+// Every test starts processes; a busy machine takes its time.
+jest.setTimeout(30_000);
 
 const newFolder = temporaryFolders();
 const entry = fileURLToPath(new URL("../../support/stand-in-main.mjs", import.meta.url));

@@ -42,6 +42,17 @@ describe("following a log", () => {
     expect(warnings).toEqual(["in two parts"]);
   });
 
+  test("a log that was emptied or removed is read from its new beginning", () => {
+    const tail = open();
+    fs.writeFileSync(file, line("warn", "a long line that will not come back"));
+    tail.read();
+    fs.writeFileSync(file, line("warn", "short"));
+    tail.read();
+    fs.rmSync(file);
+    tail.read();
+    expect(warnings).toEqual(["a long line that will not come back", "short"]);
+  });
+
   test("counts a flood instead of repeating it", () => {
     const tail = open();
     fs.writeFileSync(file, line("warn", "again").repeat(100));
@@ -51,24 +62,18 @@ describe("following a log", () => {
 });
 
 describe("last words", () => {
-  test("are the last bad news", () => {
-    const tail = open();
-    fs.writeFileSync(file, line("fatal", "cannot write", { err: { message: "no space" } }) + line("info", "bye"));
-    tail.read();
-    expect(tail.lastWords()).toBe("cannot write: no space");
-  });
-
-  test("are plain text where there is no bad news, as of a process that never came to log", () => {
+  test("are what a process printed that never came to log", () => {
     const tail = open();
     fs.writeFileSync(file, "file:1\n  throw it\nTypeError: something broke\n    at somewhere\n\nNode.js v20\n");
     tail.read();
     expect(tail.lastWords()).toBe("TypeError: something broke");
   });
 
-  test("are none of a process that was killed", () => {
+  test("are none of a process that logged, since its warnings have been told", () => {
     const tail = open();
-    fs.writeFileSync(file, line("info", "fine"));
+    fs.writeFileSync(file, line("info", "fine") + line("fatal", "no space"));
     tail.read();
     expect(tail.lastWords()).toBe("");
+    expect(warnings).toEqual(["no space"]);
   });
 });

@@ -12,7 +12,15 @@ function start(script: string): { run: ManagedProcess; log: () => string } {
   const entry = path.join(folder, "main.cjs");
   const logFile = path.join(folder, "log");
   fs.writeFileSync(entry, script);
-  const plan = { name: "it", nodeArgs: [], args: ["a", "b"], environment: { COLOUR: "red" }, logFile, readyUrl: "" };
+  const plan = {
+    name: "it",
+    nodeArgs: [],
+    args: ["a", "b"],
+    environment: { COLOUR: "red" },
+    logFile,
+    readyUrl: "",
+    metricsUrl: "",
+  };
   return { run: new ManagedProcess(plan, entry), log: () => fs.readFileSync(logFile, "utf8") };
 }
 
@@ -44,7 +52,7 @@ describe("a managed process", () => {
     const folder = newFolder();
     const logFile = path.join(folder, "log");
     fs.writeFileSync(logFile, Buffer.alloc(17 * 1024 * 1024));
-    const plan = { name: "it", nodeArgs: ["-p"], args: [], environment: {}, logFile, readyUrl: "" };
+    const plan = { name: "it", nodeArgs: ["-p"], args: [], environment: {}, logFile, readyUrl: "", metricsUrl: "" };
     await new ManagedProcess(plan, "1 + 1").ended;
     expect(fs.readFileSync(logFile, "utf8")).toBe("2\n");
     expect(fs.statSync(`${logFile}.old`).size).toBe(17 * 1024 * 1024);

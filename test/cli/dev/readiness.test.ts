@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { once } from "node:events";
 import http from "node:http";
 import type { AddressInfo } from "node:net";
-import { probe } from "../../../src/cli/dev/readiness.js";
+import { leadCount, probe } from "../../../src/cli/dev/readiness.js";
 
 let server = http.createServer();
 let answer = { status: 200, body: "" };
@@ -25,19 +25,30 @@ afterEach(() => {
 
 describe("a probe", () => {
   test.each([
-    [200, '{"leads":4}', { ready: true, details: { leads: 4 } }],
-    [503, '{"leads":0}', { ready: false, details: { leads: 0 } }],
-    [200, "fine", { ready: true, details: {} }],
-    [204, "", { ready: true, details: {} }],
-    [200, "null", { ready: true, details: {} }],
-  ])("%i %j", async (status, body, expected) => {
-    answer = { status, body };
-    expect(await probe(url)).toEqual(expected);
+    [200, true],
+    [204, true],
+    [503, false],
+    [404, false],
+  ])("%i", async (status, expected) => {
+    answer = { status, body: "" };
+    expect(await probe(url)).toBe(expected);
   });
 
   test("where nobody listens finds nothing ready", async () => {
     server.close();
     await once(server, "close");
-    expect(await probe(url)).toEqual({ ready: false, details: {} });
+    expect(await probe(url)).toBe(false);
+    expect(await leadCount(url)).toBeUndefined();
   });
+});
+
+test("the partitions that a node leads are counted in its metrics", async () => {
+  const series = [1, 0, 1].map((value, i) => `marconi_raft_is_leader{partition="${i}"} ${value}`);
+  answer = {
+    status: 200,
+    body: ["# TYPE marconi_raft_is_leader gauge", ...series, "marconi_gateways 1", ""].join("\n"),
+  };
+  expect(await leadCount(url)).toBe(2);
+  answer = { status: 200, body: "marconi_gateways 1\n" };
+  expect(await leadCount(url)).toBe(0);
 });
