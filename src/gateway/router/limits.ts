@@ -17,8 +17,11 @@ export const routerLimits = {
   frameRequestsMax: 4_096,
   /** Bytes written to a stream that its socket has not taken: enough to fill the pipe while the next frame is gathered. */
   unsentBytesMax: mebibyte,
-  /** Bytes waiting behind a stream that does not take more; beyond it, new requests for that node are refused at once. */
-  outboxBytesMax: 16 * mebibyte,
+  /**
+   * Bytes waiting for one node's stream; beyond it, new requests for that node are refused at once. Half of all that may be
+   * outstanding: room for 256 of the largest posts in one turn, while a node that stopped reading leaves the rest to others.
+   */
+  outboxBytesMax: 64 * mebibyte,
   /** Nodes dialled: well above the twelve that a cluster is meant for; a wrong member list must not open sockets without end. */
   nodesMax: 256,
   /** Partitions that a node may name: a larger count is a fault, not a cluster. */

@@ -9,12 +9,7 @@ import {
   writeSome,
 } from "../../../src/command/index.js";
 import { RequestStatus } from "../../../src/contract/index.js";
-import type { FakeNode } from "./fake-node.js";
-
-export interface Answer {
-  readonly status: number;
-  readonly payload: Uint8Array;
-}
+import type { Answer } from "./fake-answers.js";
 
 interface Session {
   lowWater: number;
@@ -40,10 +35,18 @@ export interface Effect {
 
 const nothing = new Uint8Array(0);
 
+/** A node as the cluster needs it. */
+export interface ClusterNode {
+  readonly id: string;
+  readonly address: string;
+  pushLeader(partition: number, term: number, leaderNodeId: string, serving: boolean): void;
+  kill(): void;
+}
+
 /** The state that real nodes would replicate: who leads, and queues with results remembered by session and sequence. */
 export class FakeCluster {
   readonly id: string;
-  readonly nodes = new Map<string, FakeNode>();
+  readonly nodes = new Map<string, ClusterNode>();
   readonly partitions: FakePartition[];
   readonly effects: Effect[] = [];
 

@@ -7,7 +7,8 @@ import {
   PartitionsService,
 } from "../../../src/gen/marconi/v1/partitions_pb.js";
 import { channelOptions, PROTOCOL_VERSION, serviceDefinition } from "../../../src/rpc/index.js";
-import type { Answer, FakeCluster } from "./fake-cluster.js";
+import { type CorrelatedAnswer, responseOf } from "./fake-answers.js";
+import type { FakeCluster } from "./fake-cluster.js";
 
 type Stream = ServerDuplexStream<ExchangeRequest, ExchangeResponse>;
 
@@ -20,10 +21,6 @@ export interface ReceivedRequest {
 /** What to do with a request: answer; say nothing for ever; answer with a status only; do it but never say so. */
 export type Behaviour = "answer" | "ignore" | "execute-silently" | { readonly status: number };
 
-interface Correlated extends Answer {
-  readonly correlation: number;
-}
-
 /** A storage node for gateways' eyes, over real gRPC: knows its cluster's state, and misbehaves to order. */
 export class FakeNode {
   readonly id: string;
@@ -34,7 +31,7 @@ export class FakeNode {
   streamsOpened = 0;
   behave: (request: ReceivedRequest) => Behaviour = () => "answer";
   /** Answers of a frame in which order. */
-  arrange: (answers: Correlated[]) => Correlated[] = (answers) => answers;
+  arrange: (answers: CorrelatedAnswer[]) => CorrelatedAnswer[] = (answers) => answers;
   protocolVersion = PROTOCOL_VERSION;
   clusterId: string;
   /** What it says of the members; default: all nodes of the cluster. */
@@ -80,9 +77,9 @@ export class FakeNode {
     this.#streams.clear();
   }
 
-  /** Breaks the streams; the node lives on. */
-  breakStreams(): void {
-    for (const stream of this.#streams) stream.destroy();
+  /** Ends the streams; the node lives on. */
+  endStreams(): void {
+    for (const stream of this.#streams) stream.end();
     this.#streams.clear();
   }
 
@@ -136,7 +133,7 @@ export class FakeNode {
   }
 
   #answer(stream: Stream, frame: ExchangeRequest): void {
-    const answers: Correlated[] = [];
+    const answers: CorrelatedAnswer[] = [];
     let at = 0;
     for (const [i, correlation] of frame.correlations.entries()) {
       const end = at + (frame.lengths[i] ?? 0);
@@ -153,13 +150,4 @@ export class FakeNode {
     }
     if (answers.length > 0 && !stream.destroyed) stream.write(responseOf(this.arrange(answers)));
   }
-}
-
-export function responseOf(answers: readonly Correlated[]): ExchangeResponse {
-  return create(ExchangeResponseSchema, {
-    correlations: answers.map(({ correlation }) => correlation),
-    statuses: answers.map(({ status }) => status),
-    lengths: answers.map(({ payload }) => payload.length),
-    payload: Buffer.concat(answers.map(({ payload }) => payload)),
-  });
 }
