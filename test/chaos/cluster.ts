@@ -1,0 +1,171 @@
+import { randomUUID } from "node:crypto";
+import fs from "node:fs";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { type ClusterPlan, planCluster } from "../../src/cli/dev/cluster-plan.js";
+import { ManagedProcess, type ProcessEnd, type ProcessPlan } from "../../src/cli/dev/managed-process.js";
+import { probe } from "../../src/cli/dev/readiness.js";
+import { devReplicationFactor, devSchema, resolve } from "../../src/config/index.js";
+import { freePorts } from "../support/free-ports.js";
+
+const builtMain = fileURLToPath(new URL("../../dist/main.js", import.meta.url));
+
+const READY_MS_MAX = 60_000;
+const STOP_MS_MAX = 15_000;
+const METRICS_TIMEOUT_MS = 2_000;
+
+export interface ClusterOptions {
+  readonly nodes: number;
+  readonly partitions: number;
+  /** An empty folder for data and logs. */
+  readonly folder: string;
+}
+
+/**
+ * A real cluster, the processes that `npm start` would run and with the same flags, but without a supervisor: they are killed,
+ * paused and started again by whoever holds this. Whatever happens, no process outlives it: they are killed when this process
+ * exits, and stop by themselves when it is killed.
+ */
+export class Cluster {
+  readonly nodes: readonly string[];
+  readonly host: string;
+  readonly port: number;
+  readonly folder: string;
+  readonly partitions: number;
+  /** Called when a process ends that nobody killed or stopped. */
+  onUnexpectedEnd: (name: string, end: ProcessEnd) => void = () => undefined;
+  readonly #plans: ReadonlyMap<string, ProcessPlan>;
+  readonly #running = new Map<string, ManagedProcess>();
+  readonly #expected = new WeakSet<ManagedProcess>();
+  readonly #killAtExit = (): void => {
+    for (const running of this.#running.values()) running.kill();
+  };
+
+  private constructor(plan: ClusterPlan, options: ClusterOptions) {
+    this.nodes = plan.nodes.map((node) => node.name);
+    const { hostname, port } = new URL(plan.url);
+    this.host = hostname;
+    this.port = Number(port);
+    this.folder = options.folder;
+    this.partitions = options.partitions;
+    this.#plans = new Map([...plan.nodes, plan.gateway].map((each) => [each.name, each]));
+    process.once("exit", this.#killAtExit);
+  }
+
+  /** Resolves when the cluster serves. Throws, with the ends of all logs, when it does not within a minute. */
+  static async start(options: ClusterOptions): Promise<Cluster> {
+    const port = await freePorts(2 * (options.nodes + 1) + 1);
+    const { nodes, partitions, folder } = options;
+    const flags = { nodes: String(nodes), partitions: String(partitions), port: String(port) };
+    const bases = { basePort: String(port), metricsBasePort: String(port + nodes + 1) };
+    const { config } = resolve(devSchema, { ...flags, ...bases }, {});
+    const identity = { kind: "marconi-dev-cluster", format: 1, clusterId: randomUUID() } as const;
+    const file = { ...identity, nodes, partitions, replicationFactor: devReplicationFactor(config) };
+    fs.mkdirSync(path.join(folder, "logs"), { recursive: true });
+    const cluster = new Cluster(planCluster(path.resolve(folder), file, config), options);
+    try {
+      for (const name of [...cluster.nodes, "gateway"]) cluster.launch(name);
+      for (const name of [...cluster.nodes, "gateway"]) await cluster.ready(name);
+    } catch (error) {
+      await cluster.close();
+      throw new Error(`${String(error)}\n${cluster.logs()}`, { cause: error });
+    }
+    return cluster;
+  }
+
+  /** Starts a process that does not run. */
+  launch(name: string): void {
+    if (this.isRunning(name)) throw new Error(`${name} runs already`);
+    const started = new ManagedProcess(this.#plan(name), builtMain);
+    this.#running.set(name, started);
+    void started.ended.then((end) => {
+      if (!this.#expected.has(started)) this.onUnexpectedEnd(name, end);
+    });
+  }
+
+  /** Resolves with the milliseconds it took until the process says that it is ready. */
+  async ready(name: string, timeoutMs = READY_MS_MAX): Promise<number> {
+    const sinceMs = performance.now();
+    while (!(await probe(this.#plan(name).readyUrl))) {
+      if (!this.isRunning(name)) throw new Error(`${name} ended instead of becoming ready`);
+      if (performance.now() - sinceMs > timeoutMs) throw new Error(`${name} is not ready after ${timeoutMs} ms`);
+      await sleep(10);
+    }
+    return performance.now() - sinceMs;
+  }
+
+  isRunning(name: string): boolean {
+    return this.#running.get(name)?.hasEnded === false;
+  }
+
+  pid(name: string): number {
+    const pid = this.#running.get(name)?.pid;
+    if (pid === undefined) throw new Error(`${name} does not run`);
+    return pid;
+  }
+
+  /** SIGKILL. Resolves when the process is gone. */
+  async kill(name: string): Promise<void> {
+    const running = this.#running.get(name);
+    if (running === undefined) return;
+    this.#expected.add(running);
+    running.kill();
+    await running.ended;
+  }
+
+  /** SIGTERM, and time to stop in order. False when it had to be killed. */
+  async stop(name: string): Promise<boolean> {
+    const running = this.#running.get(name);
+    if (running === undefined) return true;
+    this.#expected.add(running);
+    return running.stop(STOP_MS_MAX);
+  }
+
+  /** SIGSTOP: the process is there, its ports accept, but it does nothing. */
+  pause(name: string): void {
+    process.kill(this.pid(name), "SIGSTOP");
+  }
+
+  resume(name: string): void {
+    process.kill(this.pid(name), "SIGCONT");
+  }
+
+  /** The partitions that a node leads and serves, by its own metrics; none when it does not answer. */
+  async ledBy(name: string): Promise<number[]> {
+    const metrics = await this.#metrics(name);
+    return [...metrics.matchAll(/^marconi_raft_is_leader\{[^}]*partition="(\d+)"[^}]*\} 1$/gm)].map((match) =>
+      Number(match[1]),
+    );
+  }
+
+  async #metrics(name: string): Promise<string> {
+    try {
+      const signal = AbortSignal.timeout(METRICS_TIMEOUT_MS);
+      return await (await fetch(this.#plan(name).metricsUrl, { signal })).text();
+    } catch {
+      // Not listening, or too busy to answer: it says nothing.
+      return "";
+    }
+  }
+
+  /** The end of every process's log. */
+  logs(charsPerLog = 4_000): string {
+    return [...this.#plans.values()]
+      .filter((plan) => fs.existsSync(plan.logFile))
+      .map((plan) => `--- ${plan.name}\n${fs.readFileSync(plan.logFile, "utf8").slice(-charsPerLog)}`)
+      .join("\n");
+  }
+
+  /** Ends every process at once. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#running.keys()].map((name) => this.kill(name)));
+    process.removeListener("exit", this.#killAtExit);
+  }
+
+  #plan(name: string): ProcessPlan {
+    const plan = this.#plans.get(name);
+    if (plan === undefined) throw new Error(`the cluster has no ${name}`);
+    return plan;
+  }
+}
