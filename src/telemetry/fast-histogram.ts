@@ -65,7 +65,7 @@ export class HistogramFamily<Name extends string> {
   readonly name: string;
   readonly help: string;
   readonly type = "histogram";
-  readonly #labelNames: readonly Name[];
+  readonly labelNames: readonly Name[];
   readonly #bounds: Float64Array;
   readonly #series = new Map<string, { readonly labels: Record<Name, string>; readonly histogram: FastHistogram }>();
 
@@ -75,13 +75,13 @@ export class HistogramFamily<Name extends string> {
     assert(ascending, "bounds must ascend");
     this.name = options.name;
     this.help = options.help;
-    this.#labelNames = options.labelNames;
+    this.labelNames = options.labelNames;
     this.#bounds = Float64Array.from(options.bounds);
   }
 
   /** Label values must come from a closed set: each makes time series that are never dropped. */
   with(labels: Record<Name, string>): FastHistogram {
-    const key = this.#labelNames.map((name) => labels[name]).join("\0");
+    const key = this.labelNames.map((name) => labels[name]).join("\0");
     let series = this.#series.get(key);
     if (series === undefined) {
       series = { labels, histogram: new FastHistogram(this.#bounds) };
