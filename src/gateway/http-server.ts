@@ -1,6 +1,7 @@
 import { createServer, type Server, type ServerResponse, STATUS_CODES } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
+import type { Logger } from "../telemetry/index.js";
 import type { Dispatcher } from "./dispatcher.js";
 import type { HttpMetrics } from "./http-metrics.js";
 import type { GatewayLimits } from "./limits.js";
@@ -12,6 +13,7 @@ export interface HttpServerOptions {
   readonly unsent: UnsentAnswers;
   readonly metrics: HttpMetrics;
   readonly limits: GatewayLimits;
+  readonly log: Logger;
 }
 
 /** Sockets, timeouts and their bounds: everything about HTTP that is not about Marconi. */
@@ -51,7 +53,9 @@ export class HttpServer {
         resolve();
       });
     });
-    const { unsent, metrics, limits } = this.#options;
+    const { unsent, metrics, limits, log } = this.#options;
+    // No file descriptor left for a connection, for instance: the next one may find one.
+    server.on("error", (error) => log.error({ err: error }, "a connection could not be accepted"));
     this.#sweep = setInterval(() => {
       const count = unsent.cutOff(performance.now());
       if (count > 0) metrics.reject("slow-reader", count);
@@ -93,11 +97,9 @@ function replyTo(error: NodeJS.ErrnoException): Reply {
   return errorReply(400, "Bad request", "The request is not valid HTTP.");
 }
 
-function rawAnswer(reply: Reply): string {
-  const body = String(reply.body);
-  const headers: string[] = [];
-  for (let i = 0; i < reply.headers.length; i += 2)
-    headers.push(`${reply.headers[i] ?? ""}: ${reply.headers[i + 1] ?? ""}\r\n`);
-  const length = Buffer.byteLength(body);
-  return `HTTP/1.1 ${reply.status} ${STATUS_CODES[reply.status] ?? ""}\r\n${headers.join("")}Content-Length: ${length}\r\nConnection: close\r\n\r\n${body}`;
+function rawAnswer({ status, headers, body }: Reply): string {
+  let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\nConnection: close\r\n`;
+  for (let i = 0; i + 1 < headers.length; i += 2) head += `${headers[i] ?? ""}: ${headers[i + 1] ?? ""}\r\n`;
+  const text = String(body);
+  return `${head}Content-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`;
 }

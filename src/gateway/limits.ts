@@ -22,7 +22,7 @@ export const gatewayLimits = {
   timeoutCheckMs: 1_000,
   /** First probe of a silent connection, to find clients that vanished. */
   tcpKeepAliveMs: 30_000,
-  /** Of a body that is too large, or that nobody asked for, this much is read and dropped, so that the client sees its answer. */
+  /** Of a body that is too large this much is read and dropped, so that the client sees its answer: most look only when they have sent all. */
   discardBytesMax: 8 * mebibyte,
   /** A claim's terms: two numbers, and room for members that are ignored. */
   claimBodyBytesMax: 65_536,

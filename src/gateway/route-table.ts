@@ -56,8 +56,9 @@ export class RouteTable {
     return this.#routes;
   }
 
-  /** `path` is decoded and begins with a slash. Segments in the place of parameters go to `captures`. */
+  /** `path` is decoded. Segments in the place of parameters go to `captures`. */
   find(path: string, captures: string[]): Route | undefined {
+    if (!path.startsWith("/")) return undefined;
     let node: Node | undefined = this.#root;
     let start = 1;
     while (node !== undefined) {

@@ -8,8 +8,7 @@ import type { Admission } from "./admission.js";
 export class UnsentAnswers {
   readonly #admission: Admission;
   readonly #timeoutMs: number;
-  /** In the order of their deadlines, because all have the same time. */
-  readonly #deadlinesMs = new Map<ServerResponse, number>();
+  readonly #waiting = new Map<ServerResponse, { readonly bytes: number; readonly deadlineMs: number }>();
 
   constructor(admission: Admission, timeoutMs: number) {
     this.#admission = admission;
@@ -19,23 +18,30 @@ export class UnsentAnswers {
   /** `bytes` of this response wait to be sent. */
   add(response: ServerResponse, bytes: number, nowMs: number): void {
     this.#admission.holdAnyway(bytes);
-    this.#deadlinesMs.set(response, nowMs + this.#timeoutMs);
-    response.once("close", () => {
-      this.#admission.release(bytes);
-      this.#deadlinesMs.delete(response);
-    });
+    this.#waiting.set(response, { bytes, deadlineMs: nowMs + this.#timeoutMs });
+    response.once("close", () => this.#remove(response));
   }
 
   /** Cuts off the clients whose time is over; returns how many. */
   cutOff(nowMs: number): number {
     let count = 0;
-    for (const [response, deadlineMs] of this.#deadlinesMs) {
-      if (deadlineMs > nowMs) break;
-      count++;
-      this.#deadlinesMs.delete(response);
-      // Behind other answers on its connection it has no socket yet.
-      response.req.socket.destroy();
+    for (const [response, { deadlineMs }] of this.#waiting) {
+      const { socket } = response.req;
+      // An answer that waited behind others on its connection does not hear of its end.
+      if (socket.destroyed) this.#remove(response);
+      else if (deadlineMs <= nowMs) {
+        count++;
+        this.#remove(response);
+        socket.destroy();
+      }
     }
     return count;
+  }
+
+  #remove(response: ServerResponse): void {
+    const waiting = this.#waiting.get(response);
+    if (waiting === undefined) return;
+    this.#waiting.delete(response);
+    this.#admission.release(waiting.bytes);
   }
 }

@@ -33,6 +33,8 @@ export async function startMetricsServer(options: MetricsServerOptions): Promise
       resolve();
     });
   });
+  // A connection that cannot be accepted, for want of file descriptors: the scraper comes again, and its gap shows.
+  server.on("error", () => undefined);
   return {
     port: (server.address() as AddressInfo).port,
     close: () =>
