@@ -183,7 +183,7 @@ describe("a local cluster refuses", () => {
       fs.cpSync(path.join(other, "n1"), path.join(data, "n1"), { recursive: true });
       const mixed = await DevCluster.launch({ data, nodes: 1 });
       expect(await mixed.ended()).not.toBe(0);
-      expect(mixed.output).toMatch(/n1 +did not start .*cluster/);
+      expect(mixed.output).toMatch(/n1 .*belongs to cluster .*\nn1 +did not start \(exit code 3\)/);
     },
     TEST_MS_MAX,
   );
