@@ -4,6 +4,7 @@ import {
   decodeRoot,
   encodeRoot,
   GENERATION_MAX,
+  generationOf,
   groupOf,
   intentGeneration,
   intentKey,
@@ -82,6 +83,8 @@ export class CheckpointEngine implements ViewableCheckpointStore {
   readonly #groups = new Map<GroupId, GroupCheckpoint>();
   readonly #tails = new Map<GroupId, Promise<unknown>>();
   readonly #nextGeneration = new Map<GroupId, number>();
+  /** How often each group was cleared: what was staged before is gone with the rest. */
+  readonly #clearings = new Map<GroupId, number>();
   #failure: Error | undefined;
 
   /** `path` names the store in errors. */
@@ -172,14 +175,16 @@ export class CheckpointEngine implements ViewableCheckpointStore {
     });
   }
 
+  /** Works on a damaged checkpoint too: it is how a replica gives one up before it is filled again. */
   clear(group: GroupId): Promise<void> {
+    this.#clearings.set(group, this.#clearingsOf(group) + 1);
     return this.#inTurn(group, async () => {
-      const found = await this.#store.get(rootKey(group));
-      const generation = found && this.#decodeRoot(group, found).generation;
-      this.#groups.set(group, { root: undefined, rows: new RowSet() });
-      if (generation === undefined) return;
-      await this.#write([intentRow(group, generation)], [rootKey(group)]);
-      await this.#removeGeneration(group, generation);
+      this.#groups.delete(group);
+      const generations = await this.#generationsOf(group);
+      for (const generation of generations) this.#takeGeneration(group, generation);
+      const intents = generations.map((generation) => intentRow(group, generation));
+      await this.#write(intents, [rootKey(group)]);
+      for (const generation of generations) await this.#removeGeneration(group, generation);
     });
   }
 
@@ -190,14 +195,15 @@ export class CheckpointEngine implements ViewableCheckpointStore {
 
   #staged(group: GroupId, generation: number): StagedCheckpoint {
     const rows = new RowSet();
+    const clearings = this.#clearingsOf(group);
     let open = true;
     return {
       add: async (added) => {
-        assert(open, "the staged checkpoint is finished");
+        assert(open && clearings === this.#clearingsOf(group), "the staged checkpoint is finished");
         await this.#write(storedRows(group, generation, added, rows), []);
       },
       commit: (snapshot) => {
-        assert(open, "the staged checkpoint is finished");
+        assert(open && clearings === this.#clearingsOf(group), "the staged checkpoint is finished");
         open = false;
         return this.#inTurn(group, () => this.#switch(group, generation, rows, snapshot));
       },
@@ -258,8 +264,7 @@ export class CheckpointEngine implements ViewableCheckpointStore {
     const found = await this.#store.keys(prefix(group, 1), prefix(group, GENERATION_MAX + 1), 1);
     const first = found[0];
     if (first === undefined) return;
-    const generation = Buffer.from(first).readUInt32BE(4);
-    if ((await this.#store.get(intentKey(group, generation))) !== undefined) return;
+    if ((await this.#store.get(intentKey(group, generationOf(first)))) !== undefined) return;
     throw this.#corrupt(group, "there are rows but no root");
   }
 
@@ -287,6 +292,10 @@ export class CheckpointEngine implements ViewableCheckpointStore {
     return this.#store.scan(prefix(group, generation), prefix(group, generation + 1));
   }
 
+  #clearingsOf(group: GroupId): number {
+    return this.#clearings.get(group) ?? 0;
+  }
+
   #takeGeneration(group: GroupId, atLeastAfter: number): number {
     const generation = Math.max(this.#nextGeneration.get(group) ?? 1, atLeastAfter + 1);
     assert(generation <= GENERATION_MAX, "generations are used up");
@@ -298,13 +307,37 @@ export class CheckpointEngine implements ViewableCheckpointStore {
     const keys = await this.#store.keys(prefix(group, 0), prefix(group, 1), DELETE_COUNT_MAX);
     const generations = keys.map(intentGeneration).filter((generation) => generation !== undefined);
     if (generations.length === 0) return;
-    const stored = await this.#store.get(rootKey(group));
-    const current = stored && this.#decodeRoot(group, stored).generation;
+    const current = await this.#currentGeneration(group);
+    if (current === undefined) return;
     for (const generation of generations) {
       assert(generation !== current, "an intent never names the current generation");
       this.#takeGeneration(group, generation);
       await this.#removeGeneration(group, generation);
     }
+  }
+
+  /** 0 when there is no checkpoint; undefined when its root is damaged: then nothing is touched, and `open` reports it. */
+  async #currentGeneration(group: GroupId): Promise<number | undefined> {
+    try {
+      const stored = await this.#store.get(rootKey(group));
+      return stored === undefined ? 0 : this.#decodeRoot(group, stored).generation;
+    } catch (error) {
+      if (error instanceof CorruptionError) return undefined;
+      throw error;
+    }
+  }
+
+  /** All generations that have rows. Found by seeking: their rows are not read. */
+  async #generationsOf(group: GroupId): Promise<number[]> {
+    const generations: number[] = [];
+    for (let from = 1; from <= GENERATION_MAX;) {
+      const [key] = await this.#store.keys(prefix(group, from), prefix(group, GENERATION_MAX + 1), 1);
+      if (key === undefined) break;
+      const generation = generationOf(key);
+      generations.push(generation);
+      from = generation + 1;
+    }
+    return generations;
   }
 
   async #removeGeneration(group: GroupId, generation: number): Promise<void> {

@@ -57,14 +57,21 @@ export function intentKey(group: GroupId, generation: number): Buffer {
 
 /** The generation of an intent key, undefined for other keys. */
 export function intentGeneration(key: Uint8Array): number | undefined {
-  const bytes = Buffer.from(key.buffer, key.byteOffset, key.length);
-  if (bytes.length !== KEY_PREFIX_BYTES + 5 || bytes.readUInt32BE(4) !== 0 || bytes[KEY_PREFIX_BYTES] !== INTENT)
+  if (key.length !== KEY_PREFIX_BYTES + 5 || generationOf(key) !== 0 || key[KEY_PREFIX_BYTES] !== INTENT)
     return undefined;
-  return bytes.readUInt32BE(KEY_PREFIX_BYTES + 1);
+  return u32At(key, KEY_PREFIX_BYTES + 1);
 }
 
 export function groupOf(key: Uint8Array): GroupId {
-  return Buffer.from(key.buffer, key.byteOffset, key.length).readUInt32BE(0);
+  return u32At(key, 0);
+}
+
+export function generationOf(key: Uint8Array): number {
+  return u32At(key, 4);
+}
+
+function u32At(key: Uint8Array, at: number): number {
+  return new DataView(key.buffer, key.byteOffset, key.length).getUint32(at);
 }
 
 /** The stored form of a row's value: its sum, then the value. */
@@ -78,12 +85,7 @@ export function withSum(value: Uint8Array, sum: number): Buffer {
 /** The sum in a stored value if it matches key and value, else undefined. */
 export function verifiedSum(key: Uint8Array, stored: Uint8Array): number | undefined {
   if (stored.length < SUM_BYTES) return undefined;
-  const found =
-    ((stored[0] as number) |
-      ((stored[1] as number) << 8) |
-      ((stored[2] as number) << 16) |
-      ((stored[3] as number) << 24)) >>>
-    0;
+  const found = new DataView(stored.buffer, stored.byteOffset, SUM_BYTES).getUint32(0, true);
   return found === rowSum(key, stored, SUM_BYTES) ? found : undefined;
 }
 

@@ -44,4 +44,4 @@ export const READ_GAP_BYTES_MAX = 16 * 1024;
 export const SCAN_BYTES = 4 * 1024 * 1024;
 
 /** Files of given-back segments kept beside the prepared ones: checkpoints give back several at once, roll-overs take one at a time. */
-export const RETIRED_KEPT_MAX = 4;
+export const BLANK_KEPT_MAX = 4;

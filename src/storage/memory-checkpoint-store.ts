@@ -1,5 +1,6 @@
 import { CheckpointEngine, type ViewableCheckpointStore } from "./checkpoint-engine.js";
 import type { Row } from "./checkpoint-store.js";
+import { asError } from "./errors.js";
 import { systemError } from "./memory-file-system.js";
 import type { OrderedRows, RowScan } from "./ordered-rows.js";
 
@@ -7,10 +8,37 @@ const SCAN_COUNT_MAX = 100;
 
 /** The "disk" under a memory store: outlives the store, as a folder outlives a process. */
 export class MemoryCheckpointDisk {
-  /** Stored key in hex -> stored row; a hex string sorts as its bytes do. */
-  readonly rows = new Map<string, Row>();
+  readonly #rows = new Map<string, Row>();
+  /** The keys in order; undefined after a key came or went. */
+  #sorted: string[] | undefined;
   #life = 0;
   #failWrites: string | undefined;
+
+  /** Keys are the stored keys in hex: a hex string sorts as its bytes do. */
+  get(key: string): Row | undefined {
+    return this.#rows.get(key);
+  }
+
+  set(key: string, row: Row): void {
+    if (!this.#rows.has(key)) this.#sorted = undefined;
+    this.#rows.set(key, row);
+  }
+
+  delete(key: string): void {
+    if (this.#rows.delete(key)) this.#sorted = undefined;
+  }
+
+  /** Keys in [from, to), ascending, at most `countMax`. */
+  range(from: string, to: string, countMax: number): string[] {
+    this.#sorted ??= [...this.#rows.keys()].sort();
+    const keys: string[] = [];
+    for (let i = lowerBound(this.#sorted, from); i < this.#sorted.length && keys.length < countMax; i++) {
+      const key = this.#sorted[i];
+      if (key === undefined || key >= to) break;
+      keys.push(key);
+    }
+    return keys;
+  }
 
   /** Number of the store that may use the disk: earlier ones are dead, as after a crash. */
   get life(): number {
@@ -52,20 +80,20 @@ class MemoryRows implements OrderedRows {
   }
 
   get(key: Uint8Array): Promise<Uint8Array | undefined> {
-    return this.#answer(() => this.#disk.rows.get(hexOf(key))?.value);
+    return this.#answer(() => this.#disk.get(hexOf(key))?.value);
   }
 
   write(puts: readonly Row[], deletes: readonly Uint8Array[]): Promise<void> {
     return this.#answer(() => {
       if (this.#disk.failure !== undefined) throw systemError(this.#disk.failure, "memory");
-      for (const key of deletes) this.#disk.rows.delete(hexOf(key));
+      for (const key of deletes) this.#disk.delete(hexOf(key));
       for (const { key, value } of puts)
-        this.#disk.rows.set(hexOf(key), { key: Uint8Array.from(key), value: Uint8Array.from(value) });
+        this.#disk.set(hexOf(key), { key: Uint8Array.from(key), value: Uint8Array.from(value) });
     });
   }
 
   scan(from: Uint8Array, to: Uint8Array): RowScan {
-    const found = this.#range(from, to).map((hex) => this.#disk.rows.get(hex) as Row);
+    const found = this.#range(from, to, Number.MAX_SAFE_INTEGER);
     return {
       next: () => this.#answer(() => found.splice(0, SCAN_COUNT_MAX)),
       close: () => Promise.resolve(),
@@ -73,11 +101,7 @@ class MemoryRows implements OrderedRows {
   }
 
   keys(from: Uint8Array, to: Uint8Array, countMax: number): Promise<Uint8Array[]> {
-    return this.#answer(() =>
-      this.#range(from, to)
-        .slice(0, countMax)
-        .map((hex) => (this.#disk.rows.get(hex) as Row).key),
-    );
+    return this.#answer(() => this.#range(from, to, countMax).map(({ key }) => key));
   }
 
   close(): Promise<void> {
@@ -85,10 +109,13 @@ class MemoryRows implements OrderedRows {
     return Promise.resolve();
   }
 
-  #range(from: Uint8Array, to: Uint8Array): string[] {
-    const low = hexOf(from);
-    const high = hexOf(to);
-    return [...this.#disk.rows.keys()].filter((hex) => hex >= low && hex < high).sort();
+  #range(from: Uint8Array, to: Uint8Array, countMax: number): Row[] {
+    const rows: Row[] = [];
+    for (const key of this.#disk.range(hexOf(from), hexOf(to), countMax)) {
+      const row = this.#disk.get(key);
+      if (row !== undefined) rows.push(row);
+    }
+    return rows;
   }
 
   #answer<T>(act: () => T): Promise<T> {
@@ -96,11 +123,23 @@ class MemoryRows implements OrderedRows {
     try {
       return Promise.resolve(act());
     } catch (error) {
-      return Promise.reject(error);
+      return Promise.reject(asError(error));
     }
   }
 }
 
 function hexOf(key: Uint8Array): string {
   return Buffer.from(key.buffer, key.byteOffset, key.length).toString("hex");
+}
+
+/** Index of the first key at or after `key`. */
+function lowerBound(sorted: readonly string[], key: string): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((sorted[middle] ?? "") < key) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

@@ -46,7 +46,7 @@ export class MemoryFile {
     this.#durableSize = this.#size;
   }
 
-  /** After an fsync error the kernel forgets that the pages are dirty: readers still see them, the disk never gets them. */
+  /** Turns the content into what a disk may hold after a crash of this kind. */
   crash(rng: Rng, mode: CrashMode): void {
     if (mode !== "keep") {
       const grown = this.#size > this.#durableSize;

@@ -28,7 +28,7 @@ export class RowSumTable {
   /** The sum of a row, undefined when there is no such row. */
   get(key: Readonly<Lanes>): number | undefined {
     const slot = this.#find(key);
-    return slot < 0 ? undefined : (this.#sums[slot]);
+    return slot < 0 ? undefined : this.#sums[slot];
   }
 
   set(key: Readonly<Lanes>, sum: number): void {

@@ -1,4 +1,4 @@
-import type { Clock, Timers } from "../../base/index.js";
+import { assert, type Clock, type Timers } from "../../base/index.js";
 import { asError } from "../errors.js";
 import { FRAME_BYTES_MAX, LAZY_BYTES_MAX, PAGE_BYTES } from "../limits.js";
 import type { FlushObserver, GroupId } from "../shard-log.js";
@@ -227,8 +227,9 @@ export class LogWriter {
   /** Builds, writes and syncs one frame, at the head of the next segment when `roll`. */
   async #writeFrame(roll: boolean, flags: number, encode: (target: FrameTarget) => void): Promise<WrittenFrame> {
     const current = this.#segment;
-    const next = roll || current === undefined ? await this.#nextSegment() : undefined;
-    const segment = next?.segment ?? (current);
+    const next = roll ? await this.#nextSegment() : undefined;
+    const segment = next?.segment ?? current;
+    assert(segment !== undefined, "the log has a segment or begins one");
     const offset = next === undefined ? this.#position : SEGMENT_HEADER_BYTES;
     this.#refuseAfterFailure();
     const target = { builder: this.#builder, groups: this.groups, segmentId: segment.id, offset };

@@ -1,7 +1,7 @@
 import { assert, type Timer, type Timers } from "../../base/index.js";
 import { asError, systemErrorCode } from "../errors.js";
 import type { FileHandle, FileSystem } from "../file-system.js";
-import { ALLOCATE_RETRY_MS, ALLOCATE_STEP_BYTES, RETIRED_KEPT_MAX } from "../limits.js";
+import { ALLOCATE_RETRY_MS, ALLOCATE_STEP_BYTES, BLANK_KEPT_MAX } from "../limits.js";
 import { SEGMENT_HEADER_BYTES } from "./layout.js";
 
 /** A file of full size with blank header pages, under its final name, both durable: rolling over only has to write into it. */
@@ -10,12 +10,16 @@ export interface PreparedSegment {
   readonly handle: FileHandle;
 }
 
-/** A file that may be used again. Its header pages may hold anything. */
-export interface RetiredSegment {
-  readonly name: string;
-  readonly handle: FileHandle;
+/** A file that the log no longer needs. Its header pages may hold anything. */
+export interface RetiredSegment extends BlankFile {
   /** False when the file has another size than segments have now: it is removed. */
   readonly reusable: boolean;
+}
+
+/** A file of full size whose header pages are durably blank. */
+interface BlankFile {
+  readonly name: string;
+  readonly handle: FileHandle;
 }
 
 export interface SupplyOptions {
@@ -37,14 +41,16 @@ export function segmentName(segmentId: number): string {
 }
 
 /**
- * Prepares the files of coming segments in the background, one at a time: a retired file if there is one, else a new one
- * filled with zeros. A full disk is not an error as long as a prepared file is left; it is reported and tried again.
+ * Prepares the files of coming segments in the background, one step at a time. Files that the log gives back are blanked (or
+ * removed) strictly in the order in which they come, which is that of their ids: whenever a crash comes, the segments with
+ * whole headers have no hole. A full disk is not an error as long as a prepared file is left; it is reported and tried again.
  */
 export class SegmentSupply {
   readonly #options: SupplyOptions;
   #nextId: number;
   readonly #ready: PreparedSegment[] = [];
   readonly #retired: RetiredSegment[] = [];
+  readonly #blank: BlankFile[] = [];
   #working: Promise<void> | undefined;
   #retry: Timer | undefined;
   #spaceLow = false;
@@ -75,11 +81,11 @@ export class SegmentSupply {
   /** The next segment, at once when one is ready. Rejects when none can be made: with ENOSPC on a full disk. */
   async take(segmentId: number): Promise<PreparedSegment> {
     while (this.#ready.length === 0) {
-      this.#working ??= this.#occupy(this.#prepareOne());
+      this.#working ??= this.#occupy(this.#prepare());
       await this.#working;
     }
-    const prepared = this.#ready.shift() as PreparedSegment;
-    assert(prepared.segmentId === segmentId, "segments are taken in the order of their ids");
+    const prepared = this.#ready.shift();
+    assert(prepared?.segmentId === segmentId, "segments are taken in the order of their ids");
     this.#kick();
     return prepared;
   }
@@ -94,7 +100,7 @@ export class SegmentSupply {
     this.#stopped = true;
     this.#retry?.cancel();
     await this.#working?.catch(() => undefined);
-    for (const { handle } of [...this.#ready, ...this.#retired]) await handle.close();
+    for (const { handle } of [...this.#ready, ...this.#retired, ...this.#blank]) await handle.close();
   }
 
   #kick(): void {
@@ -110,17 +116,7 @@ export class SegmentSupply {
   }
 
   #hasWork(): boolean {
-    return this.#ready.length < this.#options.spares || this.#surplus() >= 0;
-  }
-
-  /** Index of a retired file to remove, -1 when there is none. */
-  #surplus(): number {
-    const useless = this.#retired.findIndex((retired) => !retired.reusable);
-    return useless < 0 && this.#retired.length > RETIRED_KEPT_MAX ? 0 : useless;
-  }
-
-  async #prepareOne(): Promise<void> {
-    this.#ready.push(await this.#prepare());
+    return this.#retired.length > 0 || this.#ready.length < this.#options.spares || this.#blank.length > BLANK_KEPT_MAX;
   }
 
   async #work(): Promise<void> {
@@ -128,8 +124,8 @@ export class SegmentSupply {
     this.#retry = undefined;
     try {
       while (!this.#stopped && this.#hasWork()) {
-        if (this.#ready.length < this.#options.spares) await this.#prepareOne();
-        else await this.#discard(this.#surplus());
+        if (this.#ready.length < this.#options.spares) await this.#prepare();
+        else await this.#tidy();
       }
       this.#reportSpace(false);
     } catch (error) {
@@ -152,34 +148,46 @@ export class SegmentSupply {
     this.#options.onSpaceLow(low);
   }
 
-  async #prepare(): Promise<PreparedSegment> {
+  async #prepare(): Promise<void> {
+    // Also because one of them may have the name that is wanted.
+    while (this.#retired.length > 0) await this.#clean();
     const segmentId = this.#nextId;
-    const taken = this.#retired.findIndex((file) => file.name === segmentName(segmentId) && !file.reusable);
-    if (taken >= 0) await this.#discard(taken);
-    const retired = this.#pickRetired(segmentName(segmentId));
-    const handle = retired === undefined ? await this.#allocate(segmentId) : await this.#reuse(retired, segmentId);
+    const blank = this.#pickBlank(segmentName(segmentId));
+    const handle = blank === undefined ? await this.#allocate(segmentId) : await this.#reuse(blank, segmentId);
     this.#nextId++;
-    return { segmentId, handle };
+    this.#ready.push({ segmentId, handle });
+  }
+
+  async #tidy(): Promise<void> {
+    if (this.#retired.length > 0) return this.#clean();
+    const surplus = this.#blank.shift();
+    if (surplus !== undefined) await this.#remove(surplus);
+  }
+
+  /** Blanks or removes the file that was given back first. Its old header must be gone before the file gets another name. */
+  async #clean(): Promise<void> {
+    const retired = this.#retired.shift();
+    if (retired === undefined) return;
+    if (!retired.reusable) return this.#remove(retired);
+    await retired.handle.writev([ZERO_STEP.subarray(0, SEGMENT_HEADER_BYTES)], 0);
+    await retired.handle.datasync();
+    this.#blank.push(retired);
   }
 
   /** The file that already has the wanted name goes first, so that a rename never lands on another file. */
-  #pickRetired(name: string): RetiredSegment | undefined {
-    let index = this.#retired.findIndex((retired) => retired.name === name);
-    if (index < 0) index = this.#retired.findIndex((retired) => retired.reusable);
-    return index < 0 ? undefined : this.#retired.splice(index, 1)[0];
+  #pickBlank(name: string): BlankFile | undefined {
+    const index = this.#blank.findIndex((blank) => blank.name === name);
+    return this.#blank.splice(Math.max(0, index), 1)[0];
   }
 
-  /** Blanks the header durably *before* the file takes its new name: a name never shows another segment's header. */
-  async #reuse(retired: RetiredSegment, segmentId: number): Promise<FileHandle> {
+  async #reuse(blank: BlankFile, segmentId: number): Promise<FileHandle> {
     const { fileSystem, directory } = this.#options;
-    await retired.handle.writev([ZERO_STEP.subarray(0, SEGMENT_HEADER_BYTES)], 0);
-    await retired.handle.datasync();
     const name = segmentName(segmentId);
-    if (retired.name !== name) {
-      await fileSystem.rename(`${directory}/${retired.name}`, `${directory}/${name}`);
+    if (blank.name !== name) {
+      await fileSystem.rename(`${directory}/${blank.name}`, `${directory}/${name}`);
       await fileSystem.syncDirectory(directory);
     }
-    return retired.handle;
+    return blank.handle;
   }
 
   async #allocate(segmentId: number): Promise<FileHandle> {
@@ -212,12 +220,10 @@ export class SegmentSupply {
     }
   }
 
-  async #discard(index: number): Promise<void> {
+  async #remove(file: BlankFile): Promise<void> {
     const { fileSystem, directory } = this.#options;
-    const [retired] = this.#retired.splice(index, 1);
-    if (retired === undefined) return;
-    await retired.handle.close();
-    await fileSystem.remove(`${directory}/${retired.name}`);
+    await file.handle.close();
+    await fileSystem.remove(`${directory}/${file.name}`);
     await fileSystem.syncDirectory(directory);
   }
 }
