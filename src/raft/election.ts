@@ -35,8 +35,10 @@ export class Election {
     const state = this.#state;
     const { from, pre, term, lastIndex, lastTerm } = message;
     const free = state.vote === from || (state.vote === 0 && state.leader === 0) || (pre && term > state.term);
-    const granted = term >= state.term && free && state.log.isUpToDate(lastIndex, lastTerm);
+    const upToDate = state.log.isUpToDate(lastIndex, lastTerm);
+    const granted = term >= state.term && free && upToDate;
     if (granted && !pre) state.voteFor(from);
+    if (!upToDate) state.refusedShorterLog();
     // A grant names the term asked for, a refusal the own term, so that the asker may catch up with it.
     const replyTerm = granted ? term : state.term;
     state.outbox.afterPersist.push({ type: "vote-reply", from: state.id, to: from, term: replyTerm, pre, granted });
@@ -65,7 +67,9 @@ export class Election {
     const result = voteResult(state.membership.current, this.#votes);
     if (result === "lost") state.becomeFollower(state.term, 0);
     if (result !== "won") return false;
-    if (state.role === "candidate") return true;
+    // Not even the votes of all others are enough before the own one is durable: a leader that forgets its term in a crash
+    // could be elected in it again, and write other entries under the same index and term.
+    if (state.role === "candidate") return state.persistence.isDurable(state.term, state.id);
     this.campaign(false);
     return false;
   }

@@ -201,8 +201,8 @@ export class Leader {
 
   /** True while a quorum was heard within the last election timeout, and this replica can do a leader's work. */
   #checkQuorum(): boolean {
-    const { membership, diskStalled, applyLags } = this.#state;
-    const replaceable = membership.current.voters.length > 1;
+    const { id, membership, diskStalled, applyLags } = this.#state;
+    const replaceable = membership.current.voters.some((voter) => voter !== id);
     if (replaceable && (diskStalled || applyLags)) return false;
     const active = quorumIndex(membership.current, this.#activeOf) >= 1;
     for (const peer of this.#replication.peers) peer.recentlyActive = false;

@@ -20,6 +20,11 @@ export function isValidMembership(voters: readonly ReplicaId[], learners: readon
   return all.every(isId) && distinct(all);
 }
 
+/** True when the vote of `id` counts, in either half. */
+export function isVoterOf({ voters, outgoing }: Configuration, id: ReplicaId): boolean {
+  return voters.includes(id) || outgoing.includes(id);
+}
+
 function checkConfiguration({ voters, outgoing, learners }: Configuration): void {
   assert(isValidMembership(voters, learners), "voters and learners are disjoint and within bounds");
   assert(
@@ -63,10 +68,8 @@ export class Membership {
     return this.#members;
   }
 
-  /** Votes count, in either half. */
   isVoter(id: ReplicaId): boolean {
-    const { voters, outgoing } = this.current;
-    return voters.includes(id) || outgoing.includes(id);
+    return isVoterOf(this.current, id);
   }
 
   /** Receives the log and decides nothing. A voter that becomes a learner is one only when the joint configuration ends. */

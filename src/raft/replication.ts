@@ -89,6 +89,8 @@ export class Replication {
 
   #emitTo(peer: Progress): void {
     const { log, commit } = this.#state;
+    // Whether or not the window is full: what comes next for this replica is gone from the log.
+    if (peer.state === "replicate" && peer.next <= log.baseIndex) this.#orderSnapshot(peer, log.baseIndex);
     let sent = false;
     while (peer.sendable && (peer.next <= log.lastIndex || peer.state === "probe")) {
       if (!this.#sendNext(peer)) return;
@@ -124,7 +126,7 @@ export class Replication {
     const { id, term, log, commit, outbox } = this.#state;
     const prevIndex = peer.next - 1;
     const prevTerm = log.term(prevIndex);
-    if (prevTerm === undefined) return;
+    assert(prevTerm !== undefined, "an append starts within the log");
     outbox.now.push({ type: "append-request", from: id, to: peer.id, term, prevIndex, prevTerm, commit, entries });
     const lastIndex = prevIndex + entries.length;
     peer.sentCommit = Math.max(peer.sentCommit, Math.min(commit, lastIndex));
@@ -148,7 +150,8 @@ export class Replication {
       this.#orderSnapshot(peer, order.low);
       return;
     }
-    let from = 0;
+    // Late acknowledgements may have covered the first of them.
+    let from = peer.next - order.low;
     while (from < entries.length && peer.sendable && log.term(peer.next - 1) !== undefined) {
       const end = messageEnd(entries, from, options.messageBytesMax);
       const message = entries.slice(from, end);

@@ -3,7 +3,7 @@ import { decodeConfiguration } from "./configuration-codec.js";
 import { ElectionTimer } from "./election-timer.js";
 import { raftLimits } from "./limits.js";
 import { RaftLog } from "./log.js";
-import { Membership } from "./membership.js";
+import { isVoterOf, Membership } from "./membership.js";
 import { checkRaftOptions, type RaftOptions } from "./options.js";
 import { Outbox } from "./outbox.js";
 import { Persistence } from "./persistence.js";
@@ -27,6 +27,8 @@ export class ReplicaState {
   #applied: Index;
   #verified: Index;
   #applyLags = false;
+  /** Since a leader was last heard a vote was refused to a replica with a shorter log. */
+  #refusedShorterLog = false;
   /** A snapshot that the host is installing. Until it is done nothing is appended, and this replica does not campaign. */
   installing: SnapshotMeta | undefined;
   /** Ticks since the start; dates orders to the disk. */
@@ -94,7 +96,18 @@ export class ReplicaState {
 
   /** May campaign: a voter of the configuration in force, whole, and able to do its work. */
   get promotable(): boolean {
-    return this.membership.isVoter(this.id) && this.installing === undefined && !this.#applyLags && !this.diskStalled;
+    const eligible = this.membership.isVoter(this.id) || this.#neededDespiteRemoval;
+    return eligible && this.installing === undefined && !this.#applyLags && !this.diskStalled;
+  }
+
+  /**
+   * A replica whose removal is in its log, but not known to be committed, keeps quiet. Unless others asked for its vote and
+   * it had to refuse, because its log is longer: they may be unable to elect anybody else, and the group would be stuck
+   * without it for ever (thesis 4.2.2; say voters 1 are replaced by 2, and only 1 holds the entry that ends the joint
+   * configuration).
+   */
+  get #neededDespiteRemoval(): boolean {
+    return this.#refusedShorterLog && isVoterOf(this.membership.at(this.#commit).configuration, this.id);
   }
 
   becomeFollower(term: Term, leader: ReplicaId): void {
@@ -133,7 +146,12 @@ export class ReplicaState {
     if (this.#role !== "follower") this.becomeFollower(this.#term, leader);
     assert(this.#leader === 0 || this.#leader === leader, "one leader in a term");
     this.#leader = leader;
+    this.#refusedShorterLog = false;
     this.timer.heard();
+  }
+
+  refusedShorterLog(): void {
+    this.#refusedShorterLog = true;
   }
 
   /** Nothing was heard of the leader for a whole timeout. */

@@ -40,6 +40,8 @@ export class SimulatedReplica {
   installing: SnapshotMeta | undefined;
   /** The last term in which this replica was told that it leads. */
   ledTerm = 0;
+  /** Orders that took entries back. */
+  truncations = 0;
 
   constructor(
     id: number,
@@ -89,6 +91,7 @@ export class SimulatedReplica {
   #carryOut(ready: Ready): void {
     if (ready.leadership?.role === "leader") this.ledTerm = ready.leadership.term;
     for (const message of ready.sendNow) this.#events.send(message);
+    if (ready.persist?.truncateFrom !== undefined) this.truncations++;
     if (ready.persist !== undefined) this.disk.submit(ready.persist, ready.sendAfterPersist);
     else if (ready.sendAfterPersist.length > 0) this.disk.attach(ready.sendAfterPersist);
     if (ready.commitTo !== undefined) this.commitTarget = ready.commitTo;
