@@ -45,7 +45,7 @@ export class HistoryChecker {
     const ledger = this.#ledger;
     const violations = this.#violations;
     const bounds = this.#bounds;
-    for (const queue of ledger.queues.values()) applyQueueDeletions(queue);
+    for (const queue of ledger.queues.values()) applyQueueDeletions(queue, bounds);
     for (const queue of ledger.queues.values()) {
       for (const message of queue.messages) {
         checkOrigin(message, violations);

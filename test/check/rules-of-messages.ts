@@ -7,11 +7,12 @@ const at = (ms: number): string => `${Math.round(ms)} ms`;
 const nameOf = (message: Message): string => `message ${message.body} (id ${message.id ?? "unknown"})`;
 
 /** Deleting a queue deletes what was in it. */
-export function applyQueueDeletions(queue: QueueLedger): void {
+export function applyQueueDeletions(queue: QueueLedger, bounds: Bounds): void {
   for (const deletion of queue.deletions) {
+    const until = deletion.complete + (deletion.outcome === "unknown" ? bounds.lateMs : 0);
     for (const message of queue.messages) {
       const { post } = message;
-      if (post === undefined || deletion.complete < post.invoke) continue;
+      if (post === undefined || until < post.invoke) continue;
       message.deletableFrom = Math.min(message.deletableFrom, Math.max(deletion.invoke, post.invoke));
       if (deletion.outcome === "ok" && post.outcome === "ok" && post.complete < deletion.invoke)
         message.deletedBy = Math.min(message.deletedBy, deletion.complete);
