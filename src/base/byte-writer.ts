@@ -1,15 +1,22 @@
 import { assert } from "./assert.js";
 
+const EMPTY = Buffer.alloc(0);
+const MIN_BYTES = 256;
+/** One large frame does not make all later ones start large. */
+const MAX_KEPT_BYTES = 262_144;
+
 /**
  * Appends numbers and bytes to one growing buffer, little endian. Numbers above 2^32 are written as u64 from a safe
  * integer; nothing here makes a BigInt.
  */
 export class ByteWriter {
-  #bytes: Buffer;
+  #bytes: Buffer = EMPTY;
   #length = 0;
+  /** Capacity of the next buffer. */
+  #nextBytes: number;
 
-  constructor(initialBytes = 256) {
-    this.#bytes = Buffer.allocUnsafe(initialBytes);
+  constructor(initialBytes = MIN_BYTES) {
+    this.#nextBytes = initialBytes;
   }
 
   get length(): number {
@@ -80,10 +87,20 @@ export class ByteWriter {
     return Buffer.from(this.view());
   }
 
-  /** Hands the buffer over without a copy and starts a new one of the same capacity class. */
+  /** Makes room for `count` more bytes at once, so that a known size is allocated exactly. */
+  reserve(count: number): void {
+    const needed = this.#length + count;
+    if (needed > this.#bytes.length) this.#reallocate(needed);
+  }
+
+  /**
+   * Hands the buffer over without a copy. The next one is allocated when it is first written, about as large as this one
+   * was: what is taken every turn has about the same size every turn.
+   */
   take(): Buffer {
     const taken = this.#bytes.subarray(0, this.#length);
-    this.#bytes = Buffer.allocUnsafe(Math.min(Math.max(256, this.#length), 65_536));
+    this.#nextBytes = Math.min(Math.max(MIN_BYTES, this.#length + (this.#length >>> 3)), MAX_KEPT_BYTES);
+    this.#bytes = EMPTY;
     this.#length = 0;
     return taken;
   }
@@ -95,12 +112,14 @@ export class ByteWriter {
   #grow(count: number): number {
     const at = this.#length;
     const needed = at + count;
-    if (needed > this.#bytes.length) {
-      const larger = Buffer.allocUnsafe(Math.max(needed, this.#bytes.length * 2));
-      larger.set(this.#bytes.subarray(0, at));
-      this.#bytes = larger;
-    }
+    if (needed > this.#bytes.length) this.#reallocate(Math.max(needed, this.#bytes.length * 2, this.#nextBytes));
     this.#length = needed;
     return at;
+  }
+
+  #reallocate(capacity: number): void {
+    const larger = Buffer.allocUnsafe(capacity);
+    if (this.#length > 0) larger.set(this.#bytes.subarray(0, this.#length));
+    this.#bytes = larger;
   }
 }

@@ -1,19 +1,16 @@
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { ByteWriter } from "../base/index.js";
+import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import type { ByteWriter } from "../base/index.js";
 import { RequestStatus } from "../contract/index.js";
-import {
-  type ExchangeResponse,
-  ExchangeResponseSchema,
-  type LeaderUpdateSchema,
-} from "../gen/marconi/v1/partitions_pb.js";
+import { ExchangeResponseSchema, type LeaderUpdateSchema } from "../gen/marconi/v1/partitions_pb.js";
+import { FrameWriter } from "../rpc/index.js";
 import { nodeLimits } from "./limits.js";
 
 export type LeaderUpdateInit = MessageInitShape<typeof LeaderUpdateSchema>;
 
 /** Where the frames of one gateway go; in production a gRPC stream. */
 export interface ResponseStream {
-  /** `bytes` is the payload's size, for the bound on what waits. */
-  write(frame: ExchangeResponse, bytes: number): void;
+  /** An encoded ExchangeResponse. */
+  write(frame: Buffer): void;
   readonly bufferedBytes: number;
   close(): void;
 }
@@ -25,10 +22,11 @@ export interface ResponseStream {
 export class GatewayConnection {
   readonly name: string;
   readonly #stream: ResponseStream;
-  readonly #payload = new ByteWriter(4_096);
-  #correlations: number[] = [];
-  #statuses: number[] = [];
-  #lengths: number[] = [];
+  readonly #frame = new FrameWriter(4_096);
+  #payload: ByteWriter | undefined;
+  readonly #correlations: number[] = [];
+  readonly #statuses: number[] = [];
+  readonly #lengths: number[] = [];
   #leaders: LeaderUpdateInit[] = [];
   #openCorrelation = 0;
   #openAt = 0;
@@ -47,16 +45,17 @@ export class GatewayConnection {
 
   /** Opens the answer to `correlation`; the result is written into the returned writer, then `end`. */
   begin(correlation: number): ByteWriter {
-    if (this.#payload.length >= nodeLimits.replyFrameBytesMax) this.flush();
+    if (this.#frame.length >= nodeLimits.replyFrameBytesMax) this.flush();
+    this.#payload ??= this.#frame.beginBytes(ExchangeResponseSchema.field.payload.number);
     this.#openCorrelation = correlation;
-    this.#openAt = this.#payload.length;
+    this.#openAt = this.#frame.length;
     return this.#payload;
   }
 
   end(): void {
     this.#correlations.push(this.#openCorrelation);
     this.#statuses.push(RequestStatus.ok);
-    this.#lengths.push(this.#payload.length - this.#openAt);
+    this.#lengths.push(this.#frame.length - this.#openAt);
   }
 
   /** Answers without a result. */
@@ -73,19 +72,19 @@ export class GatewayConnection {
   /** Sends what has gathered. A gateway that does not read is closed: its bounded buffer is its limit. */
   flush(): void {
     if (this.#closed || (this.#correlations.length === 0 && this.#leaders.length === 0)) return;
-    const payload = this.#payload.take();
-    const frame = create(ExchangeResponseSchema, {
-      correlations: this.#correlations,
-      statuses: this.#statuses,
-      lengths: this.#lengths,
-      payload,
-      leaders: this.#leaders,
-    });
-    this.#correlations = [];
-    this.#statuses = [];
-    this.#lengths = [];
+    const { correlations, statuses, lengths } = ExchangeResponseSchema.field;
+    if (this.#payload !== undefined) this.#frame.endBytes();
+    this.#payload = undefined;
+    this.#frame.packed(correlations.number, this.#correlations);
+    this.#frame.packed(statuses.number, this.#statuses);
+    this.#frame.packed(lengths.number, this.#lengths);
+    if (this.#leaders.length > 0)
+      this.#frame.encoded(toBinary(ExchangeResponseSchema, create(ExchangeResponseSchema, { leaders: this.#leaders })));
+    this.#correlations.length = 0;
+    this.#statuses.length = 0;
+    this.#lengths.length = 0;
     this.#leaders = [];
-    this.#stream.write(frame, payload.length);
+    this.#stream.write(this.#frame.take());
     if (this.#stream.bufferedBytes > nodeLimits.gatewayBufferedBytesMax) this.close();
   }
 

@@ -6,7 +6,7 @@ import {
   ExchangeResponseSchema,
   PartitionsService,
 } from "../gen/marconi/v1/partitions_pb.js";
-import { PROTOCOL_VERSION, serviceDefinition } from "../rpc/index.js";
+import { EncodedFrame, PROTOCOL_VERSION, serviceDefinition } from "../rpc/index.js";
 import type { Logger } from "../telemetry/index.js";
 import { GatewayConnection, type ResponseStream } from "./gateway-connection.js";
 import type { MemberMap } from "./members.js";
@@ -114,10 +114,10 @@ class GrpcResponseStream implements ResponseStream {
     this.#stream = stream;
   }
 
-  write(frame: ExchangeResponse, bytes: number): void {
-    this.bufferedBytes += bytes;
-    this.#stream.write(frame, () => {
-      this.bufferedBytes -= bytes;
+  write(frame: Buffer): void {
+    this.bufferedBytes += frame.length;
+    this.#stream.write(new EncodedFrame(frame) as unknown as ExchangeResponse, () => {
+      this.bufferedBytes -= frame.length;
     });
   }
 

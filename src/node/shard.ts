@@ -1,6 +1,6 @@
-import { ByteWriter, type Clock, type Timer, type Timers } from "../base/index.js";
+import type { Clock, Timer, Timers } from "../base/index.js";
 import { RequestStatus } from "../contract/index.js";
-import { type NodeId, type PeerNetwork, readMessages, type SnapshotPart, writeMessage } from "../peer/index.js";
+import { MessageFrame, type NodeId, type PeerNetwork, readMessages, type SnapshotPart } from "../peer/index.js";
 import type { Message, SnapshotMeta, SnapshotOrder } from "../raft/index.js";
 import type { CheckpointStore, GroupId, SegmentedShardLog } from "../storage/index.js";
 import type { Logger } from "../telemetry/index.js";
@@ -39,7 +39,7 @@ export interface ShardObserver {
 
 interface Outbox {
   readonly node: NodeId;
-  readonly frame: ByteWriter;
+  readonly frame: MessageFrame;
 }
 
 /**
@@ -221,10 +221,10 @@ export class Shard implements ReplicaHost {
     const node = this.#options.members.nodeOf(message.to);
     let outbox = this.#outboxes.get(node);
     if (outbox === undefined) {
-      outbox = { node, frame: new ByteWriter(4_096) };
+      outbox = { node, frame: new MessageFrame() };
       this.#outboxes.set(node, outbox);
     }
-    writeMessage(outbox.frame, group, message);
+    outbox.frame.add(group, message);
     if (outbox.frame.length >= nodeLimits.peerFrameBytesMax) this.#flushOutbox(outbox);
     this.#scheduleTurn();
   }

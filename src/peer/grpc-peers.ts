@@ -1,3 +1,4 @@
+import { create, toBinary } from "@bufbuild/protobuf";
 import {
   type Client,
   type ClientDuplexStream,
@@ -8,7 +9,7 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { crc32c, type Timer, type Timers } from "../base/index.js";
-import { type PeerFrame, type PeerHello, PeersService } from "../gen/marconi/v1/peers_pb.js";
+import { type PeerFrame, PeerFrameSchema, type PeerHello, PeersService } from "../gen/marconi/v1/peers_pb.js";
 import { channelOptions, serviceDefinition } from "../rpc/index.js";
 import type { Logger } from "../telemetry/index.js";
 import { type IdentityRules, refusalOf } from "./identity-check.js";
@@ -79,13 +80,14 @@ export class GrpcPeers implements PeerNetwork {
     for (const peer of this.#peers.values()) if (peer.weDial) this.#dial(peer);
   }
 
-  send(to: NodeId, messages: Uint8Array): boolean {
-    return this.#peers.get(to)?.link?.write({ messages }, messages.length) ?? false;
+  send(to: NodeId, frame: Buffer): boolean {
+    return this.#peers.get(to)?.link?.write(frame) ?? false;
   }
 
   sendSnapshotPart(to: NodeId, part: SnapshotPart): boolean {
     const snapshot = { ...part, transfer: BigInt(part.transfer), crc32c: checksum(part) };
-    return this.#peers.get(to)?.link?.write({ snapshot }, part.rows.length) ?? false;
+    const bytes = toBinary(PeerFrameSchema, create(PeerFrameSchema, { snapshot }));
+    return this.#peers.get(to)?.link?.write(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)) ?? false;
   }
 
   isConnected(node: NodeId): boolean {

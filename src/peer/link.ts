@@ -1,6 +1,6 @@
 import type { ClientDuplexStream, ServerDuplexStream } from "@grpc/grpc-js";
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { type PeerFrame, PeerFrameSchema } from "../gen/marconi/v1/peers_pb.js";
+import type { PeerFrame } from "../gen/marconi/v1/peers_pb.js";
+import { EncodedFrame } from "../rpc/index.js";
 import { peerLimits } from "./limits.js";
 
 export type PeerStream = ClientDuplexStream<PeerFrame, PeerFrame> | ServerDuplexStream<PeerFrame, PeerFrame>;
@@ -19,12 +19,12 @@ export class PeerLink {
     return this.#bufferedBytes;
   }
 
-  /** False when the frame was dropped because too much waits already or the stream is over. */
-  write(frame: MessageInitShape<typeof PeerFrameSchema>, bytes: number): boolean {
-    if (this.#closed || this.#bufferedBytes + bytes > peerLimits.bufferedBytesMax) return false;
-    this.#bufferedBytes += bytes;
-    this.stream.write(create(PeerFrameSchema, frame), () => {
-      this.#bufferedBytes -= bytes;
+  /** False when the frame, an encoded PeerFrame, was dropped because too much waits already or the stream is over. */
+  write(frame: Buffer): boolean {
+    if (this.#closed || this.#bufferedBytes + frame.length > peerLimits.bufferedBytesMax) return false;
+    this.#bufferedBytes += frame.length;
+    this.stream.write(new EncodedFrame(frame) as unknown as PeerFrame, () => {
+      this.#bufferedBytes -= frame.length;
     });
     return true;
   }

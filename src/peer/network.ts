@@ -26,8 +26,8 @@ export interface PeerHandlers {
 
 /** The streams to all peers. Delivery is at most once and in order per peer; whatever cannot be sent is dropped, as Raft expects. */
 export interface PeerNetwork {
-  /** One frame of messages. False when it was dropped: no stream, or its buffer is full. */
-  send(to: NodeId, messages: Uint8Array): boolean;
+  /** One frame that MessageFrame made. False when it was dropped: no stream, or its buffer is full. */
+  send(to: NodeId, frame: Buffer): boolean;
   sendSnapshotPart(to: NodeId, part: SnapshotPart): boolean;
   isConnected(node: NodeId): boolean;
   close(): Promise<void>;

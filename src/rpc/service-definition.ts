@@ -7,9 +7,19 @@ interface Codec<D extends DescMessage> {
   readonly deserialize: (bytes: Buffer) => MessageShape<D>;
 }
 
+/** A message that FrameWriter has encoded already: it is written to a stream as it is. */
+export class EncodedFrame {
+  readonly bytes: Buffer;
+
+  constructor(bytes: Buffer) {
+    this.bytes = bytes;
+  }
+}
+
 function codec<D extends DescMessage>(schema: D): Codec<D> {
   return {
     serialize: (value) => {
+      if (value instanceof EncodedFrame) return value.bytes;
       const bytes = toBinary(schema, create(schema, value));
       return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     },

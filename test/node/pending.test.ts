@@ -1,6 +1,7 @@
+import { fromBinary } from "@bufbuild/protobuf";
 import { describe, expect, test } from "@jest/globals";
 import { RequestStatus } from "../../src/contract/index.js";
-import type { ExchangeResponse } from "../../src/gen/marconi/v1/partitions_pb.js";
+import { type ExchangeResponse, ExchangeResponseSchema } from "../../src/gen/marconi/v1/partitions_pb.js";
 import { GatewayConnection } from "../../src/node/gateway-connection.js";
 import { nodeLimits } from "../../src/node/limits.js";
 import { PendingCommands } from "../../src/node/pending-commands.js";
@@ -10,9 +11,9 @@ class Recorder {
   frames: ExchangeResponse[] = [];
   bufferedBytes = 0;
   closed = false;
-  write(frame: ExchangeResponse, bytes: number): void {
-    this.frames.push(frame);
-    this.bufferedBytes += bytes;
+  write(frame: Buffer): void {
+    this.frames.push(fromBinary(ExchangeResponseSchema, frame));
+    this.bufferedBytes += frame.length;
   }
   close(): void {
     this.closed = true;

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 import { systemTimers } from "../../src/node/real-env.js";
-import { GrpcPeers, type NodeId, type SnapshotPart } from "../../src/peer/index.js";
+import { GrpcPeers, MessageFrame, type NodeId, readMessages, type SnapshotPart } from "../../src/peer/index.js";
 import { PROTOCOL_VERSION } from "../../src/rpc/index.js";
 import { createLogger } from "../../src/telemetry/index.js";
 
@@ -100,6 +100,12 @@ async function freePorts(nodes: readonly NodeId[]): Promise<Map<NodeId, number>>
   return ports;
 }
 
+function frameOf(term: number): Buffer {
+  const frame = new MessageFrame();
+  frame.add(1, { type: "timeout-now", from: 1, to: 2, term });
+  return frame.take();
+}
+
 async function until(condition: () => boolean, what: string): Promise<void> {
   const deadline = Date.now() + 5_000;
   while (!condition()) {
@@ -131,12 +137,14 @@ describe("streams between nodes", () => {
     const { one, two } = await pair();
     await until(() => one.peers.isConnected("n2") && two.peers.isConnected("n1"), "a connection");
     for (let i = 0; i < 50; i++) {
-      expect(one.peers.send("n2", Buffer.from([i]))).toBe(true);
-      expect(two.peers.send("n1", Buffer.from([100 + i]))).toBe(true);
+      expect(one.peers.send("n2", frameOf(i))).toBe(true);
+      expect(two.peers.send("n1", frameOf(100 + i))).toBe(true);
     }
     await until(() => one.frames.length === 50 && two.frames.length === 50, "all frames");
-    expect(two.frames.map((frame) => frame.bytes[0])).toEqual(Array.from({ length: 50 }, (_, i) => i));
-    expect(one.frames.map((frame) => frame.bytes[0])).toEqual(Array.from({ length: 50 }, (_, i) => 100 + i));
+    const terms = (node: TestNode): number[] =>
+      node.frames.flatMap((frame) => readMessages(frame.bytes).map((one) => one.message.term));
+    expect(terms(two)).toEqual(Array.from({ length: 50 }, (_, i) => i));
+    expect(terms(one)).toEqual(Array.from({ length: 50 }, (_, i) => 100 + i));
     expect(one.known.get("n2")).toBe("n2-first");
   });
 
@@ -154,7 +162,13 @@ describe("streams between nodes", () => {
     };
     one.peers.sendSnapshotPart("n2", part);
     await until(() => two.parts.length === 1, "the part");
-    expect(two.parts[0]).toMatchObject({ group: 3, transfer: 2 ** 40, number: 7, acknowledgement: false, failed: false });
+    expect(two.parts[0]).toMatchObject({
+      group: 3,
+      transfer: 2 ** 40,
+      number: 7,
+      acknowledgement: false,
+      failed: false,
+    });
     expect(Buffer.from(two.parts[0]?.rows ?? []).toString()).toBe("rows");
   });
 
@@ -163,7 +177,7 @@ describe("streams between nodes", () => {
     await until(() => one.peers.isConnected("n2") && two.peers.isConnected("n1"), "a connection");
     await two.stop();
     await until(() => saw("n1", "gone n2"), "proof that the process is gone");
-    expect(one.peers.send("n2", Buffer.from([1]))).toBe(false);
+    expect(one.peers.send("n2", frameOf(1))).toBe(false);
     const back = new TestNode("n2", ports, events);
     running = [one, back];
     await back.start(ports.get("n2") ?? 0);
