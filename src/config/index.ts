@@ -4,7 +4,7 @@
  * handed out has passed every check; unknown keys are refused; secrets are masked wherever it is shown.
  */
 export { type Member, parseAddress } from "./address.js";
-export { type LogLevel, logLevels } from "./common.js";
+export { type LogLevel } from "./common.js";
 export { type DevConfig, devPorts, devReplicationFactor, devSchema } from "./dev-config.js";
 export { refuseUnknownVariables, schemas } from "./environment.js";
 export { type GatewayConfig, gatewaySchema } from "./gateway-config.js";
