@@ -1,22 +1,20 @@
 import { assert } from "./assert.js";
 
 const EMPTY = Buffer.alloc(0);
-const MIN_BYTES = 256;
-/** One large frame does not make all later ones start large. */
-const MAX_KEPT_BYTES = 262_144;
+/** One large frame does not make the writer keep a large buffer for ever. */
+const MAX_KEPT_BYTES = 524_288;
 
 /**
  * Appends numbers and bytes to one growing buffer, little endian. Numbers above 2^32 are written as u64 from a safe
  * integer; nothing here makes a BigInt.
  */
 export class ByteWriter {
+  readonly #initialBytes: number;
   #bytes: Buffer = EMPTY;
   #length = 0;
-  /** Capacity of the next buffer. */
-  #nextBytes: number;
 
-  constructor(initialBytes = MIN_BYTES) {
-    this.#nextBytes = initialBytes;
+  constructor(initialBytes = 256) {
+    this.#initialBytes = initialBytes;
   }
 
   get length(): number {
@@ -87,20 +85,15 @@ export class ByteWriter {
     return Buffer.from(this.view());
   }
 
-  /** Makes room for `count` more bytes at once, so that a known size is allocated exactly. */
-  reserve(count: number): void {
-    const needed = this.#length + count;
-    if (needed > this.#bytes.length) this.#reallocate(needed);
-  }
-
   /**
-   * Hands the buffer over without a copy. The next one is allocated when it is first written, about as large as this one
-   * was: what is taken every turn has about the same size every turn.
+   * The bytes written so far, owned by the caller; the writer starts over. They are copied to a buffer of just their size and
+   * the large one is kept: handing it over would allocate one for the largest frame each time, and memory outside the heap
+   * is what drives the garbage collector here. What is larger than the writer may keep is handed over.
    */
   take(): Buffer {
-    const taken = this.#bytes.subarray(0, this.#length);
-    this.#nextBytes = Math.min(Math.max(MIN_BYTES, this.#length + (this.#length >>> 3)), MAX_KEPT_BYTES);
-    this.#bytes = EMPTY;
+    const view = this.view();
+    const taken = this.#bytes.length > MAX_KEPT_BYTES ? view : Buffer.from(view);
+    if (this.#bytes.length > MAX_KEPT_BYTES) this.#bytes = EMPTY;
     this.#length = 0;
     return taken;
   }
@@ -112,7 +105,7 @@ export class ByteWriter {
   #grow(count: number): number {
     const at = this.#length;
     const needed = at + count;
-    if (needed > this.#bytes.length) this.#reallocate(Math.max(needed, this.#bytes.length * 2, this.#nextBytes));
+    if (needed > this.#bytes.length) this.#reallocate(Math.max(needed, this.#bytes.length * 2, this.#initialBytes));
     this.#length = needed;
     return at;
   }

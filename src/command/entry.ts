@@ -9,9 +9,6 @@ export const entryVersion = 1;
 const TIMESTAMP_AT = 1;
 const COUNT_AT = 9;
 const HEADER_BYTES = 13;
-/** Smaller entries are copied out, larger ones handed over: neither keeps much more memory alive than its own bytes. */
-const HANDED_OVER_BYTES_MIN = 16_384;
-
 /** Joins commands into the data of one log entry. Reusable: `begin`, `add`*, `finish`. */
 export class EntryBuilder {
   readonly #out: ByteWriter;
@@ -53,7 +50,7 @@ export class EntryBuilder {
     assert(this.#open, "no entry was begun");
     this.#open = false;
     this.#out.patchU32(COUNT_AT, this.#count);
-    return this.#out.length < HANDED_OVER_BYTES_MIN ? this.#out.copy() : this.#out.take();
+    return this.#out.take();
   }
 }
 
