@@ -23,7 +23,7 @@ test("npm start passes flags on, and Ctrl-C in its terminal stops everything onc
   child.stderr.on("data", (chunk: Buffer) => (output += chunk.toString()));
   const exit = once(child, "close");
   try {
-    await eventually("the cluster serves", () => output.includes("The gateway listens on"), 60_000);
+    await eventually("the cluster serves", () => output.includes("The gateway listens on"), 180_000);
     const lock = fs.readFileSync(path.join(data, "lock.json"), "utf8");
     const { children } = JSON.parse(lock) as { children: { pid: number }[] };
     process.kill(-child.pid!, "SIGINT");
@@ -35,4 +35,4 @@ test("npm start passes flags on, and Ctrl-C in its terminal stops everything onc
   } finally {
     if (child.exitCode === null && child.signalCode === null) process.kill(-child.pid!, "SIGKILL");
   }
-}, 120_000);
+}, 240_000);

@@ -1,0 +1,87 @@
+import { beforeEach, describe, expect, test } from "@jest/globals";
+import { EventEmitter } from "node:events";
+import fs from "node:fs";
+import path from "node:path";
+import { type CliOptions, type ProcessLog, runCli } from "../../src/cli/run-cli.js";
+import { RecordingTerminal } from "../support/recording-terminal.js";
+import { temporaryFolders } from "../support/temporary-folder.js";
+
+const newFolder = temporaryFolders();
+
+class Process extends EventEmitter {
+  readonly connected = false;
+  readonly exits: number[] = [];
+
+  exit(code: number): void {
+    this.exits.push(code);
+  }
+}
+
+let world = new Process();
+let lines: string[] = [];
+
+function cli(line: string, more: Partial<CliOptions<ProcessLog>> = {}) {
+  const stoppable = { stop: () => Promise.resolve() };
+  return runCli(line.split(" "), {
+    version: "1.2.3",
+    entry: "main.js",
+    environment: {},
+    terminal: new RecordingTerminal(),
+    process: world,
+    openLog: (name, level) => ({
+      info: (_fields, message) => lines.push(`${name} at ${level}: ${message}`),
+      fatal: (fields, message) => lines.push(`${name} at ${level}: ${message} ${Object.keys(fields).join()}`),
+    }),
+    runNode: () => Promise.resolve(stoppable),
+    runGateway: () => Promise.resolve(stoppable),
+    reference: () => new Map(),
+    ...more,
+  });
+}
+
+beforeEach(() => {
+  world = new Process();
+  lines = [];
+});
+
+const node =
+  "node --node-id n1 --cluster-id 4f2c1a52-6f0e-4a0e-9d5a-0c7a3a1f7f11 --data-dir d --members n1=a:1 --replication-factor 1";
+
+describe("marconi", () => {
+  test("node starts a node with its configuration and log, and goes on until it is told to stop", async () => {
+    const started: unknown[] = [];
+    const runNode: CliOptions<ProcessLog>["runNode"] = async (config, { log }) => {
+      started.push(config.nodeId, config.dataDir);
+      log.info({}, "hello");
+      return { stop: () => Promise.resolve() };
+    };
+    expect(await cli(`${node} --log-level debug`, { runNode })).toBeUndefined();
+    expect(started).toEqual(["n1", "d"]);
+    world.emit("SIGTERM");
+    await new Promise(setImmediate);
+    expect(world.exits).toEqual([0]);
+    expect(lines).toEqual([
+      "node n1 at debug: hello",
+      "node n1 at debug: node n1 stops, asked by SIGTERM",
+      "node n1 at debug: node n1 stopped",
+    ]);
+  });
+
+  test("gateway ends at once on an error that must not be survived", async () => {
+    let fatal: (error: Error) => void = () => undefined;
+    const runGateway: CliOptions<ProcessLog>["runGateway"] = async (_config, context) => {
+      fatal = (error) => context.fatal(error);
+      return { stop: () => Promise.resolve() };
+    };
+    await cli("gateway --nodes a:1", { runGateway });
+    fatal(new Error("broken"));
+    expect(world.exits).toEqual([1]);
+    expect(lines).toEqual(["gateway at info: gateway: fatal error err"]);
+  });
+
+  test("docs writes every page", async () => {
+    const folder = newFolder();
+    expect(await cli(`docs ${folder}`, { reference: () => new Map([["errors.md", "# Errors\n"]]) })).toBe(0);
+    expect(fs.readFileSync(path.join(folder, "errors.md"), "utf8")).toBe("# Errors\n");
+  });
+});
