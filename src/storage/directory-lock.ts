@@ -6,7 +6,7 @@ import type { FileSystem } from "./file-system.js";
 /** What the lock asks the operating system; a seam for tests and the simulator. */
 export interface ProcessTable {
   readonly pid: number;
-  /** Names this boot of this machine: a process id from another boot means nothing. */
+  /** Names this boot of this machine: a process id from another boot means nothing. A power cut must change it. */
   readonly boot: string;
   /** Something that changes when a process id is given to a new process; undefined when no such process runs. */
   started(pid: number): string | undefined;

@@ -193,7 +193,7 @@ async function settle(parts: AssembledParts, recovered: RecoveredLog): Promise<R
 }
 
 async function rewrite(writer: LogWriter, recovered: RecoveredLog): Promise<void> {
-  const written = await writer.begin(recordsOf(recovered.unproven));
+  const written = await writer.begin(recordsOf(recovered.unproven, recovered.replay.groups));
   assert(writer.segment !== undefined, "a segment was begun");
   const bytes = written.bytes.subarray(0, written.bytes.readUInt32LE(8));
   const header = verifyFrame(bytes, writer.segment.seed);

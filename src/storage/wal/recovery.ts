@@ -1,5 +1,6 @@
 import { CorruptionError, REPLACE_NODE_ADVICE } from "../errors.js";
 import { PAGE_BYTES } from "../limits.js";
+import type { GroupId } from "../shard-log.js";
 import type { Frame } from "./frame.js";
 import { FrameScanner } from "./frame-scanner.js";
 import {
@@ -11,6 +12,7 @@ import {
   SEGMENT_HEADER_BYTES,
 } from "./layout.js";
 import type { RawRecord } from "./log-writer.js";
+import type { GroupLog } from "./group-log.js";
 import { Replay } from "./replay.js";
 import type { SegmentFile } from "./segment-files.js";
 import { seedOf } from "./segment-header.js";
@@ -185,8 +187,11 @@ class LogReader {
   }
 }
 
-/** The records of frames that are to be written again, without the index that a new segment writes itself. */
-export function recordsOf(frames: readonly Frame[]): RawRecord[] {
+/**
+ * The records of frames that are to be written again, without the index of `groups` that a new segment writes itself. An
+ * index may describe groups that are not there yet: in the first frame of the oldest segment, when all before it is gone.
+ */
+export function recordsOf(frames: readonly Frame[], groups: ReadonlyMap<GroupId, GroupLog>): RawRecord[] {
   const records: RawRecord[] = [];
   for (const { bytes, header } of frames) {
     let at = FRAME_HEADER_BYTES;
@@ -194,9 +199,10 @@ export function recordsOf(frames: readonly Frame[]): RawRecord[] {
       const length = bytes.readUInt32LE(at);
       const padded = alignUp(length, 8);
       const type = bytes[at + 4];
-      const isIndex = type === RecordType.group && bytes[at + 5] === GroupRecordKind.carriedOver;
+      const isCarried = type === RecordType.group && bytes[at + 5] === GroupRecordKind.carriedOver;
+      const isIndexed = isCarried && groups.has(bytes.readUInt32LE(at + 8));
       const summedBytes = type === RecordType.entry ? RECORD_HEADER_BYTES : length;
-      if (!isIndex) records.push({ bytes: bytes.subarray(at, at + padded), summedBytes });
+      if (!isIndexed) records.push({ bytes: bytes.subarray(at, at + padded), summedBytes });
       at += padded;
     }
   }
