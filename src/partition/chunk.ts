@@ -1,6 +1,6 @@
 import { assert } from "../base/index.js";
 import { BodyArena } from "./body-arena.js";
-import { chunkSlotsMin, clientSearchMax, squeezeFactor } from "./limits.js";
+import { chunkSlotsMin, clientSearchMax } from "./limits.js";
 import type { Timed } from "./timers.js";
 import type { Tracked } from "./tracking.js";
 
@@ -42,7 +42,7 @@ export function clientWord(bytes: Uint8Array, at: number): number {
 
 /**
  * Messages of consecutive sequences of one queue, in order: the unit of memory, of expiry and of checkpoints. Slots of gone
- * messages stay until the chunk is `sparse` and squeezed; the range of sequences it has taken never shrinks. It keeps its
+ * messages stay until the chunk is squeezed; the range of sequences it has taken never shrinks. It keeps its
  * own counts right and leaves timers, checkpoints and the queue's counts to its callers.
  *
  * Reads of the typed arrays are inside bounds for slots in [0, used), hence never undefined.
@@ -257,11 +257,6 @@ export class Chunk<Queue> implements Timed, Tracked {
     this.live--;
     this.liveBytes -= this.bodyBytesAt(slot);
     this.#setState(slot, slotState.gone);
-  }
-
-  /** So many are gone that the chunk should be squeezed. */
-  get sparse(): boolean {
-    return this.used >= 8 * squeezeFactor && this.live * squeezeFactor <= this.used;
   }
 
   /** Rewrites the chunk in memory without the slots and bodies of gone messages. Slots change, sequences do not. */

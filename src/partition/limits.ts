@@ -17,6 +17,12 @@ export interface MachineLimits {
   readonly sweptChunksMax: number;
   /** *Expired claims released per entry, about 20 messages each. The rest stays due. */
   readonly sweptClaimsMax: number;
+  /**
+   * A chunk of at least `squeezeSlotsMin` slots is rewritten in memory without its gone messages when at most one in
+   * `squeezeFactor` is left. Survivors then cost little; a smaller factor copies more often.
+   */
+  readonly squeezeSlotsMin: number;
+  readonly squeezeFactor: number;
 }
 
 export const defaultMachineLimits: MachineLimits = {
@@ -27,6 +33,8 @@ export const defaultMachineLimits: MachineLimits = {
   resultsPerSessionMax: 65_536,
   sweptChunksMax: 256,
   sweptClaimsMax: 1_024,
+  squeezeSlotsMin: 64,
+  squeezeFactor: 8,
 };
 
 /** Slots of a new chunk: most queues are empty or tiny, so chunks begin small and double. */
@@ -37,9 +45,6 @@ export const chunkAgeMsMax = 2 ** 31;
 
 /** How far back a chunk looks for a client id it has already written down; beyond, it is written again. */
 export const clientSearchMax = 64;
-
-/** A chunk is rewritten without its gone messages when fewer than one in so many is left. */
-export const squeezeFactor = 8;
 
 /** Names per block of a project's list: an insertion moves at most so many references. */
 export const nameBlockMax = 512;

@@ -100,11 +100,16 @@ export function settleChunk(state: PartitionState, chunk: MessageChunk): boolean
     dropChunk(state, chunk);
     return true;
   }
-  if (chunk.sparse) {
+  if (isSparse(state, chunk)) {
     state.chunkChanges.touch(chunk, track.dirtyBodies);
     chunk.squeeze();
   }
   return false;
+}
+
+function isSparse(state: PartitionState, chunk: MessageChunk): boolean {
+  const { squeezeSlotsMin, squeezeFactor } = state.limits;
+  return chunk.used >= squeezeSlotsMin && chunk.live * squeezeFactor <= chunk.used;
 }
 
 /** Removes a chunk with whatever it still holds, in one step. None of its messages may be claimed. */

@@ -38,7 +38,7 @@ const address = fc.constantFrom(
   { project: "p\u00e9", queue: "c-long-name" },
 );
 const draw = fc.nat(1_000);
-const seconds = fc.constantFrom(1, 5, 30, 60, 61, 300);
+const seconds = fc.constantFrom(1, 5, 60, 61, 300, 3_600);
 const client = fc.constantFrom(1, 2, 3).map((n) => Buffer.alloc(16, n));
 const limit = fc.integer({ min: 1, max: 7 });
 const batch = fc
@@ -166,8 +166,8 @@ const query: fc.Arbitrary<QueryDraw> = fc
   .map((make) => ({ make }));
 
 const waitMs = fc.oneof(
-  { weight: 4, arbitrary: fc.constantFrom(0, 1, 999, 1_000, 1_001) },
-  { weight: 2, arbitrary: fc.integer({ min: 0, max: 70_000 }) },
+  { weight: 20, arbitrary: fc.constantFrom(0, 0, 1, 999, 1_000, 1_001) },
+  { weight: 3, arbitrary: fc.integer({ min: 0, max: 70_000 }) },
   { weight: 1, arbitrary: fc.integer({ min: 0, max: 400_000 }) },
 );
 
@@ -197,13 +197,13 @@ export const actions: fc.Arbitrary<Action[]> = fc.array(
       }),
     },
     {
-      weight: 2,
+      weight: 3,
       arbitrary: fc.record({
         kind: fc.constant("checkpoint-whole" as const),
         abandon: fc.constantFrom("no" as const, "no" as const, "unwritten" as const, "written" as const),
       }),
     },
-    { weight: 1, arbitrary: fc.constant({ kind: "restart" as const }) },
+    { weight: 2, arbitrary: fc.constant({ kind: "restart" as const }) },
   ),
   { minLength: 1, maxLength: 80, size: "max" },
 );

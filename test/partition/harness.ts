@@ -67,12 +67,12 @@ export function ask<Q extends Query>(machine: Machine, query: Q, nowMs: number):
 }
 
 /** Drives a machine one command an entry, with a session of its own. */
-export class Driver {
-  readonly machine: Machine;
+export class Driver<M extends Machine = QueueMachine> {
+  readonly machine: M;
   nowMs: number;
   #sequence = 0;
 
-  constructor(machine: Machine, nowMs = 1_700_000_000_000) {
+  constructor(machine: M, nowMs = 1_700_000_000_000) {
     this.machine = machine;
     this.nowMs = nowMs;
   }

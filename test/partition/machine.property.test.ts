@@ -18,6 +18,13 @@ const smallLimits: Partial<MachineLimits> = {
   sweptChunksMax: 2,
   sessionIdleMs: 1e12,
 };
+/** Chunks that are squeezed all the time. */
+const squeezedLimits: Partial<MachineLimits> = {
+  chunkMessagesMax: 24,
+  squeezeSlotsMin: 3,
+  squeezeFactor: 2,
+  sessionIdleMs: 1e12,
+};
 const ordinaryLimits: Partial<MachineLimits> = { sessionIdleMs: 1e12 };
 
 /** One run: a model, a machine that is checkpointed and restarted, and one that is left alone. */
@@ -204,6 +211,7 @@ class RowStoreCheck {
 
 test.each([
   ["small chunks", smallLimits],
+  ["squeezed chunks", squeezedLimits],
   ["ordinary chunks", ordinaryLimits],
 ])("answers as the model does, through checkpoints and restarts (%s)", (_name, limits) => {
   const repeat = `repeat with MARCONI_PROPERTY_SEED=${String(seed)} MARCONI_PROPERTY_RUNS=${String(runs)}`;
