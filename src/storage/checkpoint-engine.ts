@@ -158,11 +158,14 @@ export class CheckpointEngine implements ViewableCheckpointStore {
       const generation = root?.generation ?? this.#takeGeneration(group, 0);
       const deletes = batch.deletes.map((key) => rowKey(group, generation, key));
       for (const key of batch.deletes) rows.delete(key);
-      const puts = storedRows(group, generation, batch.puts, rows);
-      const next = { generation, rowCount: rows.count, hash: rows.hash, snapshot: batch.snapshot };
-      puts.push(rootRow(group, next));
+      // The root comes last: it is known when the rows before it have been taken.
+      const rootOf = (): Root => ({ generation, rowCount: rows.count, hash: rows.hash, snapshot: batch.snapshot });
+      const puts = (function* (): Iterable<Row> {
+        yield* storedRows(group, generation, batch.puts, rows);
+        yield rootRow(group, rootOf());
+      })();
       await this.#write(puts, deletes);
-      this.#groups.set(group, { root: next, rows });
+      this.#groups.set(group, { root: rootOf(), rows });
     });
   }
 
@@ -349,7 +352,7 @@ export class CheckpointEngine implements ViewableCheckpointStore {
     await this.#write([], [intentKey(group, generation)]);
   }
 
-  async #write(puts: readonly Row[], deletes: readonly Uint8Array[]): Promise<void> {
+  async #write(puts: Iterable<Row>, deletes: readonly Uint8Array[]): Promise<void> {
     this.#refuseAfterFailure();
     try {
       await this.#store.write(puts, deletes);
@@ -380,13 +383,13 @@ export class CheckpointEngine implements ViewableCheckpointStore {
   }
 }
 
-/** The rows as they are stored, added to `rows`. */
-function storedRows(group: GroupId, generation: number, puts: readonly Row[], rows: RowSet): Row[] {
-  return puts.map(({ key, value }) => {
+/** The rows as they are stored, added to `rows` as they are taken. */
+function* storedRows(group: GroupId, generation: number, puts: readonly Row[], rows: RowSet): Iterable<Row> {
+  for (const { key, value } of puts) {
     const sum = rowSum(key, value, 0);
     rows.put(key, sum);
-    return { key: rowKey(group, generation, key), value: withSum(value, sum) };
-  });
+    yield { key: rowKey(group, generation, key), value: withSum(value, sum) };
+  }
 }
 
 function rootRow(group: GroupId, root: Root): Row {

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { Level } from "level";
 import { CheckpointEngine, type ViewableCheckpointStore } from "./checkpoint-engine.js";
 import type { Row } from "./checkpoint-store.js";
@@ -14,6 +15,8 @@ const WRITE_BUFFER_BYTES = 16 * 1024 * 1024;
 const TABLE_BYTES = 16 * 1024 * 1024;
 /** Checkpoints are read once, at start; a cache would only push out the page cache. */
 const CACHE_BYTES = 4 * 1024 * 1024;
+/** Rows that are summed and copied into a batch in one event-loop turn: about a millisecond. */
+const SLICE_BYTES = 512 * 1024;
 const SCAN_BYTES = 1024 * 1024;
 const SCAN_COUNT_MAX = 1000;
 const VIEWS = { keyEncoding: "view", valueEncoding: "view" } as const;
@@ -30,6 +33,8 @@ export async function openCheckpointStore(options: CheckpointStoreOptions): Prom
     writeBufferSize: WRITE_BUFFER_BYTES,
     maxFileSize: TABLE_BYTES,
     cacheSize: CACHE_BYTES,
+    // Most rows are deleted soon: compressing them costs more than the disk that it saves.
+    compression: false,
   });
   try {
     await database.open();
@@ -55,12 +60,28 @@ class LevelRows implements OrderedRows {
   }
 
   // Always synced: LevelDB closes a full log file without syncing it, so an unsynced batch may be lost under a later synced one.
-  write(puts: readonly Row[], deletes: readonly Uint8Array[]): Promise<void> {
-    const operations = [
-      ...deletes.map((key) => ({ type: "del", key }) as const),
-      ...puts.map(({ key, value }) => ({ type: "put", key, value }) as const),
-    ];
-    return this.#guarded(this.#database.batch(operations, { sync: true, ...VIEWS }));
+  write(puts: Iterable<Row>, deletes: readonly Uint8Array[]): Promise<void> {
+    return this.#guarded(this.#writeSliced(puts, deletes));
+  }
+
+  /** A checkpoint may be tens of megabytes, and the batch copies each row: it is filled over several event-loop turns. */
+  async #writeSliced(puts: Iterable<Row>, deletes: readonly Uint8Array[]): Promise<void> {
+    const batch = this.#database.batch();
+    try {
+      for (const key of deletes) batch.del(key, VIEWS);
+      let sliceBytes = 0;
+      for (const { key, value } of puts) {
+        batch.put(key, value, VIEWS);
+        sliceBytes += value.length;
+        if (sliceBytes < SLICE_BYTES) continue;
+        sliceBytes = 0;
+        await setImmediate();
+      }
+    } catch (error) {
+      await batch.close();
+      throw error;
+    }
+    await batch.write({ sync: true });
   }
 
   scan(from: Uint8Array, to: Uint8Array): RowScan {

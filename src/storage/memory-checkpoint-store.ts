@@ -83,7 +83,7 @@ class MemoryRows implements OrderedRows {
     return this.#answer(() => this.#disk.get(hexOf(key))?.value);
   }
 
-  write(puts: readonly Row[], deletes: readonly Uint8Array[]): Promise<void> {
+  write(puts: Iterable<Row>, deletes: readonly Uint8Array[]): Promise<void> {
     return this.#answer(() => {
       if (this.#disk.failure !== undefined) throw systemError(this.#disk.failure, "memory");
       for (const key of deletes) this.#disk.delete(hexOf(key));

@@ -3,8 +3,8 @@ import type { Row } from "./checkpoint-store.js";
 /** The least that checkpoints need of an ordered key-value store; `level` and memory provide it. Keys ascend bytewise. */
 export interface OrderedRows {
   get(key: Uint8Array): Promise<Uint8Array | undefined>;
-  /** Deletes, then puts: atomic and synced. */
-  write(puts: readonly Row[], deletes: readonly Uint8Array[]): Promise<void>;
+  /** Deletes, then puts: atomic and synced. The puts may be taken over several event-loop turns. */
+  write(puts: Iterable<Row>, deletes: readonly Uint8Array[]): Promise<void>;
   /** Rows with `from` <= key < `to`, as of this call. */
   scan(from: Uint8Array, to: Uint8Array): RowScan;
   /** Keys only, as of this call; at most `countMax`. */
