@@ -332,6 +332,19 @@ const good: readonly (readonly [what: string, make: () => HistoryBuilder])[] = [
         .stats([11, 12], 0),
   ],
   [
+    "the same ids in two queues",
+    () =>
+      history()
+        .post([0, 1], "a=#1")
+        .post([0, 1], "b=#1", { queue: "other" })
+        .claim([2, 3], "k", "a=#1")
+        .claim([2, 3], "k", "b=#1", { queue: "other" })
+        .delete([4, 5], "a=#1", { claimId: "k" })
+        .release([6, 7], "k", { queue: "other" })
+        .drain(8)
+        .page([9, 10], "l", "b=#1", { queue: "other" }),
+  ],
+  [
     "a claim answered before the post that it delivers",
     () => history().claim([1, 3], "k", "a").post([0, 5], "a").delete([6, 7], "a").drain(8),
   ],

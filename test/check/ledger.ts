@@ -100,6 +100,8 @@ export interface QueueLedger {
   readonly deletions: Interval[];
 }
 
+const scoped = (queue: string, id: string): string => `${queue}/${id}`;
+
 const interval = ({ process, invoke, complete, outcome }: Timed): Interval => ({ process, invoke, complete, outcome });
 
 /** Takes records in any order in which a client's own follow each other, and gathers them by message, claim and queue. */
@@ -111,6 +113,7 @@ export class Ledger {
   drainFrom: number | undefined;
   lastComplete = 0;
   readonly #byBody = new Map<string, Message>();
+  // Ids of messages and claims mean something within their queue only.
   readonly #byId = new Map<string, Message>();
   readonly #claims = new Map<string, Claim>();
   readonly #violations: Violations;
@@ -210,13 +213,13 @@ export class Ledger {
       this.#violations.add("Q6", queue.name, `a post of ${bodies.length} was answered with ${ids?.length ?? 0} ids`);
     for (const [i, message] of post.messages.entries()) {
       const id = ids?.[i];
-      if (id !== undefined) this.#name(message, id);
+      if (id !== undefined) this.#name(message, id, queue.name);
     }
   }
 
   /** Ties an id to a message; both must be new or know each other. */
-  #name(message: Message, id: string): void {
-    const known = this.#byId.get(id);
+  #name(message: Message, id: string, queue: string): void {
+    const known = this.#byId.get(scoped(queue, id));
     if (known !== undefined && known !== message) {
       message.tainted = true;
       known.tainted = true;
@@ -224,7 +227,7 @@ export class Ledger {
       this.#violations.add("Q6", message.queue, what);
       return;
     }
-    this.#byId.set(id, message);
+    this.#byId.set(scoped(queue, id), message);
     if (message.id !== undefined && message.id !== id) {
       message.tainted = true;
       this.#violations.add("Q6", message.queue, `message ${message.body} has two ids, ${message.id} and ${id}`);
@@ -239,13 +242,13 @@ export class Ledger {
       const what = `message ${message.body} (id ${id}) of queue ${message.queue} came out of ${by} of ${queue.name}`;
       this.#violations.add("Q2", queue.name, what);
     }
-    const named = this.#byId.get(id);
+    const named = this.#byId.get(scoped(queue.name, id));
     if (named !== undefined && named !== message && message.id === undefined) {
       this.#violations.add("Q2", queue.name, `id ${id} was delivered with body ${body}, not ${named.body}, by ${by}`);
       message.tainted = true;
       named.tainted = true;
       message = named;
-    } else this.#name(message, id);
+    } else this.#name(message, id, queue.name);
     if (record.invoke > message.sightedAt) {
       message.sightedAt = record.invoke;
       message.sightedBy = by;
@@ -269,8 +272,9 @@ export class Ledger {
     const messages = ids.map((id, i) => this.#see(bodies[i] ?? "", id, record, queue, `claim ${claimId}`));
     const claim: Claim = { ...span, id: claimId, queue: queue.name, messages, renewals: [], releases: [] };
     queue.claims.push(claim);
-    if (this.#claims.has(claimId)) this.#violations.add("Q3", queue.name, `claim id ${claimId} was answered twice`);
-    this.#claims.set(claimId, claim);
+    if (this.#claims.has(scoped(queue.name, claimId)))
+      this.#violations.add("Q3", queue.name, `claim id ${claimId} was answered twice`);
+    this.#claims.set(scoped(queue.name, claimId), claim);
     this.counts.delivered += messages.length;
     for (const message of messages) {
       if (message.claims.at(-1) === claim)
@@ -281,7 +285,7 @@ export class Ledger {
   }
 
   #renew(record: RenewRecord): void {
-    const claim = this.#claims.get(record.claimId);
+    const claim = this.#claims.get(scoped(record.queue, record.claimId));
     if (claim === undefined) return;
     if (record.outcome === "fail") {
       this.refusals.push({ record, claim, message: undefined });
@@ -294,13 +298,14 @@ export class Ledger {
 
   #release(record: ReleaseRecord): void {
     this.counts.releases += 1;
-    if (record.outcome !== "fail") this.#claims.get(record.claimId)?.releases.push(interval(record));
+    if (record.outcome === "fail") return;
+    this.#claims.get(scoped(record.queue, record.claimId))?.releases.push(interval(record));
   }
 
   #delete(record: DeleteRecord): void {
-    const claim = record.claimId === undefined ? undefined : this.#claims.get(record.claimId);
+    const claim = record.claimId === undefined ? undefined : this.#claims.get(scoped(record.queue, record.claimId));
     for (const id of record.ids) {
-      const message = this.#byId.get(id);
+      const message = this.#byId.get(scoped(record.queue, id));
       if (message === undefined) continue;
       if (record.outcome === "fail") {
         message.deleteRefused = true;
@@ -340,7 +345,7 @@ export class Ledger {
     for (const [i, id] of record.ids.entries())
       this.#see(record.bodies[i] ?? "", id, record, queue, `a read by ${record.process}`);
     for (const id of record.asked) {
-      const message = this.#byId.get(id);
+      const message = this.#byId.get(scoped(queue.name, id));
       if (message !== undefined && !got.has(id)) queue.misses.push({ ...interval(record), message });
     }
   }

@@ -1,0 +1,62 @@
+import { rules, type Rule, type Verdict } from "../check/verdict.js";
+import type { Fault } from "./fault.js";
+import type { Outage } from "./outage.js";
+import type { Tally } from "./tally.js";
+
+export interface Check {
+  readonly name: string;
+  readonly passed: boolean;
+  /** What was found, where it did not pass. */
+  readonly details: readonly string[];
+}
+
+export interface RunFacts {
+  readonly verdict: Verdict;
+  readonly faults: readonly Fault[];
+  readonly faultsWanted: number;
+  readonly outages: readonly Outage[];
+  readonly tally: Tally;
+  /** "n1 ended by itself: exit code 1". */
+  readonly deaths: readonly string[];
+}
+
+const check = (name: string, details: readonly string[]): Check => ({ name, passed: details.length === 0, details });
+
+/** Every rule, and that the run did what it is for: a test that injected nothing proves nothing. */
+export function checksOf(facts: RunFacts): Check[] {
+  const { verdict, faults, faultsWanted, outages, tally, deaths } = facts;
+  const { counts } = verdict;
+  const idle = (["acknowledged", "claims", "renewals", "releases", "deleted", "pagings", "reads"] as const).filter(
+    (what) => counts[what] === 0,
+  );
+  return [
+    ...(Object.keys(rules) as Rule[]).map((rule) => checkRule(rule, verdict)),
+    check(
+      "faults were injected, and leaders were among their victims",
+      faults.length >= faultsWanted && outages.length > 0
+        ? []
+        : [`${faults.length} of ${faultsWanted} faults; ${outages.length} partitions lost their leader`],
+    ),
+    check(
+      "the workload did everything that it is made of",
+      idle.map((what) => `${what}: none`),
+    ),
+    check("no process ended by itself", deaths),
+    check(
+      "every answer was one that the contract knows",
+      [...tally.surprises].map(([what, times]) => `${times} × ${what}`),
+    ),
+    check(
+      "every partition came back",
+      outages.filter(({ ms }) => ms === Infinity).map(({ partition }) => `partition ${partition} never did`),
+    ),
+  ];
+}
+
+function checkRule(rule: Rule, verdict: Verdict): Check {
+  const count = verdict.countByRule.get(rule) ?? 0;
+  const kept = verdict.violations.filter((violation) => violation.rule === rule);
+  const details = kept.map(({ queue, what }) => `${queue}: ${what}`);
+  if (count > kept.length) details.push(`and ${count - kept.length} more`);
+  return check(`${rule} ${rules[rule]}`, details);
+}

@@ -1,0 +1,17 @@
+/** `kill`: one node. `double`: two, which is no majority of three. `all`: every node. `pause`: one is stopped for a while. */
+export const faultKinds = ["kill", "double", "all", "pause"] as const;
+export type FaultKind = (typeof faultKinds)[number];
+
+/** One thing that was done to the cluster. */
+export interface Fault {
+  readonly kind: FaultKind;
+  readonly nodes: readonly string[];
+  /** When it began. */
+  readonly atMs: number;
+  /** When the last process that was needed for a majority was started again or resumed; the same as `atMs` for one node. */
+  majorityAtMs: number;
+  /** Partitions that the nodes led. */
+  readonly partitions: readonly number[];
+  /** From the launch of a killed node to its being ready, milliseconds. */
+  readonly readyMs: number[];
+}

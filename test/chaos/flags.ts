@@ -1,0 +1,98 @@
+import { parseArgs } from "node:util";
+import type { FaultKind } from "./fault.js";
+
+export interface ChaosFlags {
+  readonly nodes: number;
+  readonly partitions: number;
+  readonly clients: number;
+  readonly faults: number;
+  readonly kinds: readonly FaultKind[];
+  readonly durationMs: number;
+  readonly seed: number;
+  /** Wait for claims to lapse at the end. */
+  readonly patient: boolean;
+  readonly keep: boolean;
+  readonly folder: string | undefined;
+  /** Into docs/performance.md. */
+  readonly write: boolean;
+}
+
+const usage = `usage: npm run chaos -- [flags]
+  --nodes 3          storage nodes, 3 or 5
+  --kills 30         faults at least
+  --duration 60      seconds of faults at least
+  --seed N           repeats the choices of a run: victims, waits, what clients do
+  --double           two nodes at once
+  --all              all nodes at once
+  --pauses           SIGSTOP and SIGCONT
+                     (each adds to single kills; --no-kill leaves those out)
+  --short            a minute or so: 6 kills, and claims are not waited for at the end
+  --clients 16 --partitions 12
+  --folder DIR       where data is kept while it runs
+  --keep             keep history, logs and data of a run that passed, too
+  --write            put the outages into docs/performance.md`;
+
+const text = { type: "string" } as const;
+const flag = { type: "boolean" } as const;
+const options = {
+  nodes: text,
+  kills: text,
+  duration: text,
+  seed: text,
+  clients: text,
+  partitions: text,
+  folder: text,
+  double: flag,
+  all: flag,
+  pauses: flag,
+  "no-kill": flag,
+  short: flag,
+  keep: flag,
+  write: flag,
+  help: flag,
+} as const;
+
+export function parseFlags(args: readonly string[]): ChaosFlags {
+  const values = parse(args);
+  const short = values.short === true;
+  const kinds: FaultKind[] = values["no-kill"] === true ? [] : ["kill"];
+  if (values.double === true) kinds.push("double");
+  if (values.all === true) kinds.push("all");
+  if (values.pauses === true) kinds.push("pause");
+  if (kinds.length === 0) return refuse("--no-kill needs another kind of fault");
+  return {
+    nodes: positive(values.nodes ?? "3"),
+    partitions: positive(values.partitions ?? "12"),
+    clients: positive(values.clients ?? (short ? "8" : "16")),
+    faults: positive(values.kills ?? (short ? "6" : "30")),
+    kinds,
+    durationMs: positive(values.duration ?? (short ? "20" : "60")) * 1_000,
+    seed: values.seed === undefined ? Math.floor(Math.random() * 0x1_0000_0000) : positive(values.seed),
+    patient: !short,
+    keep: values.keep === true,
+    folder: values.folder,
+    write: values.write === true,
+  };
+}
+
+function parse(args: readonly string[]): ReturnType<typeof parseArgs<{ options: typeof options }>>["values"] {
+  try {
+    const { values } = parseArgs({ args: [...args], options });
+    if (values.help !== true) return values;
+    process.stdout.write(`${usage}\n`);
+    return process.exit(0);
+  } catch (error) {
+    return refuse((error as Error).message);
+  }
+}
+
+function positive(value: string): number {
+  const number = Number(value);
+  if (Number.isInteger(number) && number > 0) return number;
+  return refuse(`"${value}" is not a whole number above 0`);
+}
+
+function refuse(problem: string): never {
+  process.stderr.write(`${problem}\n${usage}\n`);
+  return process.exit(2);
+}

@@ -1,0 +1,134 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Rng } from "../../src/base/index.js";
+import type { Cluster } from "./cluster.js";
+import type { Fault, FaultKind } from "./fault.js";
+import type { ProbeWriter } from "./probe.js";
+import type { Recorder } from "./recorder.js";
+
+export interface NemesisOptions {
+  readonly cluster: Cluster;
+  readonly recorder: Recorder;
+  readonly rng: Rng;
+  readonly probes: readonly ProbeWriter[];
+  readonly kinds: readonly FaultKind[];
+  /** At least so many faults ... */
+  readonly faults: number;
+  /** ... and until this time has passed. */
+  readonly durationMs: number;
+  readonly say: (line: string) => void;
+}
+
+// Between faults the cluster serves and works for a while; a node is away long enough for others to go on without it.
+const CALM_MS_MIN = 500;
+const CALM_MS_MAX = 4_000;
+const AWAY_MS_MIN = 300;
+const AWAY_MS_MAX = 3_000;
+const PAUSE_MS_MIN = 500;
+const PAUSE_MS_MAX = 5_000;
+/** The second of two kills follows the first by at most this. */
+const SECOND_KILL_MS_MAX = 300;
+
+/** All partitions acknowledge again by then, or the run has failed. */
+const RECOVERY_MS_MAX = 60_000;
+/** A partition that was silent for less than this is served. */
+const SILENCE_MS_MAX = 250;
+
+/** Does harm to a cluster, waits until all of it serves again, and so on. */
+export class Nemesis {
+  readonly faults: Fault[] = [];
+  readonly #options: NemesisOptions;
+
+  constructor(options: NemesisOptions) {
+    this.#options = options;
+  }
+
+  /** Throws when the cluster does not recover. */
+  async run(): Promise<void> {
+    const { faults, durationMs, kinds, rng } = this.#options;
+    const sinceMs = performance.now();
+    await this.#recovered(sinceMs);
+    while (this.faults.length < faults || performance.now() - sinceMs < durationMs) {
+      await sleep(rng.between(CALM_MS_MIN, CALM_MS_MAX));
+      const kind = kinds[rng.between(0, kinds.length)] as FaultKind;
+      const fault = await this.#begin(kind);
+      await (kind === "pause" ? this.#pause(fault) : this.#kill(fault));
+      await this.#recovered(fault.majorityAtMs);
+      this.#tell(fault);
+    }
+  }
+
+  async #begin(kind: FaultKind): Promise<Fault> {
+    const { cluster, recorder } = this.#options;
+    const count = kind === "double" ? 2 : kind === "all" ? cluster.nodes.length : 1;
+    const nodes = this.#shuffled(cluster.nodes).slice(0, count);
+    const led = await Promise.all(nodes.map((node) => cluster.ledBy(node)));
+    const atMs = performance.now();
+    const fault: Fault = { kind, nodes, atMs, majorityAtMs: atMs, partitions: led.flat(), readyMs: [] };
+    recorder.add({ op: "fault", invoke: atMs, what: kind, target: nodes.join(" ") });
+    this.faults.push(fault);
+    return fault;
+  }
+
+  async #kill(fault: Fault): Promise<void> {
+    const { cluster, rng } = this.#options;
+    for (const [i, node] of fault.nodes.entries()) {
+      if (i > 0 && fault.kind === "double") await sleep(rng.between(0, SECOND_KILL_MS_MAX));
+      void cluster.kill(node);
+    }
+    await sleep(rng.between(AWAY_MS_MIN, AWAY_MS_MAX));
+    await Promise.all(fault.nodes.map((node) => cluster.kill(node)));
+    await Promise.all(
+      fault.nodes.map(async (node) => {
+        cluster.launch(node);
+        fault.readyMs.push(await cluster.ready(node));
+        // With more than one gone, the first to be back may complete a majority, and the last certainly does.
+        if (fault.nodes.length > 1) fault.majorityAtMs = performance.now();
+      }),
+    );
+  }
+
+  async #pause(fault: Fault): Promise<void> {
+    const { cluster, rng } = this.#options;
+    const [node] = fault.nodes as [string];
+    cluster.pause(node);
+    await sleep(rng.between(PAUSE_MS_MIN, PAUSE_MS_MAX));
+    cluster.resume(node);
+    await cluster.ready(node);
+  }
+
+  /** Every process is ready and every partition acknowledges. */
+  async #recovered(sinceMs: number): Promise<void> {
+    const { cluster, probes } = this.#options;
+    for (const node of cluster.nodes) await cluster.ready(node);
+    const startedMs = performance.now();
+    for (;;) {
+      const silent = probes.filter((probe) => probe.silenceMs(sinceMs) > SILENCE_MS_MAX || probe.probes.length === 0);
+      if (silent.length === 0) return;
+      if (performance.now() - startedMs > RECOVERY_MS_MAX) {
+        const partitions = silent.map((probe) => probe.partition).join(", ");
+        throw new Error(
+          `partitions ${partitions} do not acknowledge ${RECOVERY_MS_MAX} ms after everything runs again`,
+        );
+      }
+      await sleep(20);
+    }
+  }
+
+  #tell(fault: Fault): void {
+    const ready = fault.readyMs.map((ms) => `${Math.round(ms)} ms`).join(", ");
+    const led = fault.partitions.length === 0 ? "nothing" : `partitions ${fault.partitions.join(" ")}`;
+    const back = ready === "" ? "" : `; ready again ${ready} after its start`;
+    this.#options.say(
+      `${String(this.faults.length).padStart(3)}  ${fault.kind} ${fault.nodes.join(" ")}, leading ${led}${back}`,
+    );
+  }
+
+  #shuffled(nodes: readonly string[]): string[] {
+    const shuffled = [...nodes];
+    for (let i = shuffled.length - 1; i > 0; i--) {
+      const j = this.#options.rng.between(0, i + 1);
+      [shuffled[i], shuffled[j]] = [shuffled[j] as string, shuffled[i] as string];
+    }
+    return shuffled;
+  }
+}
