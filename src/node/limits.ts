@@ -28,8 +28,8 @@ export const nodeLimits = {
   /** Parts of a snapshot on their way without acknowledgement, and the bytes of one. */
   snapshotWindow: 8,
   snapshotPartBytes: 1024 * 1024,
-  /** A transfer that makes no progress for this long is given up; Raft asks again. */
-  snapshotStallMs: 10_000,
+  /** A transfer that makes no progress for this long is given up, since others may wait for its slot; Raft asks again. */
+  snapshotStallMs: 3_000,
   /** Share of the disk that must be free before new messages are refused; raft.md section 4, "Disk full". */
   freeFractionMin: 0.05,
   /** Absolute floor for small disks: room for several log segments and a checkpoint. */

@@ -209,6 +209,7 @@ export class Shard implements ReplicaHost {
 
   disconnected(node: NodeId, processGone: boolean): void {
     const peer = this.#options.members.replicaIdOf(node);
+    this.#transfers.disconnected(node);
     for (const replica of this.#replicas.values()) {
       replica.peerUnreachable(peer);
       if (processGone) replica.peerDown(peer);
@@ -247,6 +248,7 @@ export class Shard implements ReplicaHost {
 
   leadershipChanged(replica: Replica): void {
     this.#options.observer.leaderChanged(replica);
+    this.#transfers.leadershipChanged(replica);
     const update = this.#leaderUpdate(replica);
     for (const connection of this.#gateways) {
       connection.pushLeader(update);

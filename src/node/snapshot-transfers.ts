@@ -144,6 +144,17 @@ export class SnapshotTransfers {
     });
   }
 
+  /** The stream to `node` broke: what was on its way is lost. */
+  disconnected(node: NodeId): void {
+    for (const outgoing of this.#outgoing.values()) if (outgoing.node === node) this.#abort(outgoing);
+  }
+
+  /** A replica that lost its leadership has nothing to send any more; its slots are for others. */
+  leadershipChanged(replica: Replica): void {
+    if (replica.leadership.role === "leader") return;
+    for (const outgoing of this.#outgoing.values()) if (outgoing.replica === replica) this.#abort(outgoing);
+  }
+
   /** Ends transfers whose receiver went silent. */
   giveUpStalled(): void {
     const nowMs = this.#options.clock.monotonicMs();
