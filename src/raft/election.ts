@@ -78,8 +78,11 @@ export class Election {
     const { id, term, log, membership, outbox } = this.#state;
     const { lastIndex, lastTerm } = log;
     const asked = pre ? term + 1 : term;
+    // A vote is asked for with a log that a crash cannot shorten: a candidate that restarts could otherwise ask again in the same
+    // term with less, and count the answers that its longer log had won.
+    const out = pre ? outbox.now : outbox.afterPersist;
     for (const to of membership.members)
       if (to !== id && membership.isVoter(to))
-        outbox.now.push({ type: "vote-request", from: id, to, term: asked, pre, lastIndex, lastTerm, transfer });
+        out.push({ type: "vote-request", from: id, to, term: asked, pre, lastIndex, lastTerm, transfer });
   }
 }
