@@ -4,7 +4,7 @@ import { assert, ByteReader, ByteWriter, DecodeError } from "../base/index.js";
  * A log entry: `version u8 | timestamp u64 ms | count u32 |` and per command `length u32 | command`. Whatever commands
  * arrived while the last flush was under way share one entry, one flush and one timestamp.
  */
-export const entryVersion = 1;
+const ENTRY_VERSION = 1;
 
 const TIMESTAMP_AT = 1;
 const COUNT_AT = 9;
@@ -22,7 +22,7 @@ export class EntryBuilder {
   /** `timestampMs`: the leader's clock, not before the last entry's. */
   begin(timestampMs: number): void {
     this.#out.reset();
-    this.#out.u8(entryVersion);
+    this.#out.u8(ENTRY_VERSION);
     this.#out.u64(timestampMs);
     this.#out.u32(0);
     this.#count = 0;
@@ -108,6 +108,6 @@ export class EntryReader {
 }
 
 function checkVersion(version: number): void {
-  if (version !== entryVersion)
-    throw new DecodeError(`entry of version ${String(version)}, known is ${String(entryVersion)}`);
+  if (version !== ENTRY_VERSION)
+    throw new DecodeError(`entry of version ${String(version)}, known is ${String(ENTRY_VERSION)}`);
 }

@@ -12,10 +12,10 @@ export {
   readAddress,
   textOfKey,
 } from "./command-codec.js";
-export { EntryBuilder, EntryReader, entryTimestamp, entryVersion } from "./entry.js";
+export { EntryBuilder, EntryReader, entryTimestamp } from "./entry.js";
 export { clientIdBytes, commandLimits } from "./limits.js";
 export { MessageBatchWriter, messageHeaderBytes, type NewMessage, readMessageBatch } from "./message-batch.js";
-export { commandOperation, isQuery, opCodes, operationOf, queryOperation } from "./operations.js";
+export { commandOperation, isQuery, opCodes, operationOf } from "./operations.js";
 export { partitionOf } from "./placement.js";
 export { decodeQuery, encodeQuery } from "./query-codec.js";
 export { decodeResult } from "./result-codec.js";

@@ -11,7 +11,9 @@ export const commandLimits = {
   batchBytesMax: 1_048_576,
   /** Ids in one delete or read, messages in one claim or page: each is looked up on its own. */
   itemsMax: 1_024,
-  /** Sessions, sequences and ids travel as u64 and are numbers here. */
+  /** Every ttl and grace: a claim's ttl and grace together still fit 32 bits. */
+  secondsMax: 2 ** 31 - 1,
+  /** Incarnations, sequences of messages and indexes of claims. */
   idMax: 2 ** 48 - 1,
 } as const;
 

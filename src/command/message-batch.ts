@@ -1,5 +1,6 @@
 import { assert, ByteReader, ByteWriter } from "../base/index.js";
 import type { MessageBatch } from "../contract/index.js";
+import { commandLimits } from "./limits.js";
 
 /** `ttlSec u32 | bodyLength u32`, before each body. */
 export const messageHeaderBytes = 8;
@@ -17,9 +18,9 @@ export class MessageBatchWriter {
     return this.#count;
   }
 
-  /** Copies `body`, the JSON text of one message. `ttlSec` >= 1. */
+  /** Copies `body`, the JSON text of one message. `ttlSec`: 1 to `commandLimits.secondsMax`. */
   add(ttlSec: number, body: Uint8Array): void {
-    assert(ttlSec >= 1 && ttlSec <= 0xffff_ffff, "ttl out of range");
+    assert(ttlSec >= 1 && ttlSec <= commandLimits.secondsMax, "ttl out of range");
     this.#out.u32(ttlSec);
     this.#out.bytes32(body);
     this.#count++;

@@ -96,7 +96,7 @@ function validPost(reader: ByteReader): boolean {
   if (count * messageHeaderBytes > batchBytes) return false;
   const end = reader.position + batchBytes;
   for (let i = 0; i < count; i++) {
-    if (reader.u32() < 1) return false;
+    if (!validTtl(reader.u32())) return false;
     reader.skip(reader.u32());
   }
   return reader.position === end;
@@ -108,9 +108,11 @@ function validLimit(limit: number): boolean {
 
 /** A grace of zero is what a renewal without one means. */
 function validClaimTerms(reader: ByteReader): boolean {
-  const ttlSec = reader.u32();
-  reader.u32();
-  return ttlSec >= 1;
+  return validTtl(reader.u32()) && reader.u32() <= commandLimits.secondsMax;
+}
+
+function validTtl(ttlSec: number): boolean {
+  return ttlSec >= 1 && ttlSec <= commandLimits.secondsMax;
 }
 
 function validMessageId(reader: ByteReader): boolean {

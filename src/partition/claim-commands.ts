@@ -3,7 +3,7 @@ import { addClaim, endClaim, holdMessage, liveClaim, stretch } from "./claim-lif
 import { Claim } from "./claims.js";
 import { slotState } from "./chunk.js";
 import { type Outcome, outcomeKind } from "./dedupe.js";
-import { expireChunk, expireSlot, isWhollyExpired } from "./expiry.js";
+import { expireRun, expireSlot, isWhollyExpired } from "./expiry.js";
 import { chunkPosition, chunksOf, chunkWith, settleChunk } from "./message-index.js";
 import type { PartitionState } from "./partition-state.js";
 import type { MessageChunk, QueueState } from "./queue-state.js";
@@ -38,7 +38,7 @@ function skipUnavailable(state: PartitionState, queue: QueueState): void {
   for (let chunk = chunksOf(queue)[position]; chunk !== undefined; chunk = chunksOf(queue)[position]) {
     if (chunk.available > 0) {
       if (isWhollyExpired(chunk, state.timeMs)) {
-        expireChunk(state, chunk);
+        expireRun(state, queue, position);
         continue;
       }
       const slot = firstAvailable(state, chunk, chunk.lowerBound(queue.availableFrom));

@@ -1,8 +1,8 @@
 import { detachMessage, endClaim } from "./claim-lifecycle.js";
 import { slotState } from "./chunk.js";
-import { dropChunk, removeSlot, settleChunk } from "./message-index.js";
+import { chunksOf, dropChunk, dropChunks, removeSlot, settleChunk } from "./message-index.js";
 import type { PartitionState } from "./partition-state.js";
-import type { MessageChunk } from "./queue-state.js";
+import type { MessageChunk, QueueState } from "./queue-state.js";
 
 /**
  * Ends every claim and removes every message that is due at the state's log time, up to a bound of work; the rest stays due,
@@ -29,16 +29,21 @@ export function isWhollyExpired(chunk: MessageChunk, nowMs: number): boolean {
   return chunk.latestMs <= nowMs && chunk.available === chunk.live;
 }
 
-/** Drops a chunk that `isWhollyExpired`. */
-export function expireChunk(state: PartitionState, chunk: MessageChunk): void {
-  state.totals.expired += chunk.live;
-  dropChunk(state, chunk);
+/** Drops the chunk at `position` and those right behind it for as long as they are wholly expired; at least one is. */
+export function expireRun(state: PartitionState, queue: QueueState, position: number): void {
+  const chunks = chunksOf(queue);
+  let end = position;
+  for (let chunk = chunks[end]; chunk !== undefined && isWhollyExpired(chunk, state.timeMs); chunk = chunks[++end]) {
+    state.totals.expired += chunk.live;
+  }
+  dropChunks(state, queue, position, end - position);
 }
 
 function sweepChunk(state: PartitionState, chunk: MessageChunk): void {
   const nowMs = state.timeMs;
   if (isWhollyExpired(chunk, nowMs)) {
-    expireChunk(state, chunk);
+    state.totals.expired += chunk.live;
+    dropChunk(state, chunk);
     return;
   }
   state.chunkChanges.touch(chunk);

@@ -5,7 +5,7 @@
  * work per entry are bounded as `limits.ts` says.
  */
 export { checkInvariants } from "./invariants.js";
-export { defaultMachineLimits, type MachineLimits } from "./limits.js";
+export type { MachineLimits } from "./limits.js";
 export { loadMachine, type QueueMachineLoader } from "./loader.js";
 export { QueueMachine } from "./machine.js";
 export type {

@@ -114,24 +114,28 @@ function isSparse(state: PartitionState, chunk: MessageChunk): boolean {
 
 /** Removes a chunk with whatever it still holds, in one step. None of its messages may be claimed. */
 export function dropChunk(state: PartitionState, chunk: MessageChunk): void {
-  const queue = chunk.queue;
-  assert(chunk.live === chunk.available, "claims of a dropped chunk are released first");
+  const position = chunkPosition(chunk.queue, chunk.firstSequence);
+  assert(chunksOf(chunk.queue)[position] === chunk, "a chunk belongs to its queue");
+  dropChunks(state, chunk.queue, position, 1);
+}
+
+/** Removes `count` chunks from `position` on, as `dropChunk` does, moving those behind them once. */
+export function dropChunks(state: PartitionState, queue: QueueState, position: number, count: number): void {
   const chunks = queue.chunks;
-  assert(chunks !== undefined, "a chunk belongs to its queue");
-  const position = chunkPosition(queue, chunk.firstSequence);
-  assert(chunks[position] === chunk, "a chunk belongs to its queue");
-  if (position === chunks.length - 1) {
+  assert(chunks !== undefined && count >= 1 && position + count <= chunks.length, "chunks belong to their queue");
+  if (position + count === chunks.length) {
     state.queueChanges.touch(queue);
     queue.sequenceFloor = queue.nextSequence;
   }
-  if (chunks.length === 1) queue.chunks = undefined;
-  else if (position === 0) chunks.shift();
-  else chunks.splice(position, 1);
-  forgetChunk(state, chunk);
+  for (let i = position; i < position + count; i++) forgetChunk(state, chunks[i] as MessageChunk);
+  if (count === chunks.length) queue.chunks = undefined;
+  else if (position === 0 && count === 1) chunks.shift();
+  else chunks.splice(position, count);
 }
 
 /** Counts a chunk out of everything but its queue's list. */
 export function forgetChunk(state: PartitionState, chunk: MessageChunk): void {
+  assert(chunk.live === chunk.available, "claims of a dropped chunk are released first");
   chunk.queue.total -= chunk.live;
   state.messages -= chunk.live;
   state.bodyBytes -= chunk.liveBytes;

@@ -52,6 +52,9 @@ test("refuses what exceeds the bounds of a command", () => {
   expect(validateCommand(bytesOf({ ...claim, limit: 0 }))).toBe(false);
   expect(validateCommand(bytesOf({ ...claim, limit: commandLimits.itemsMax + 1 }))).toBe(false);
   expect(validateCommand(bytesOf({ ...claim, limit: 1, ttlSec: 0 }))).toBe(false);
+  expect(validateCommand(bytesOf({ ...claim, limit: 1, ttlSec: 2 ** 31 }))).toBe(false);
+  expect(validateCommand(bytesOf({ ...claim, limit: 1, graceSec: 2 ** 31 }))).toBe(false);
+  expect(validateCommand(bytesOf({ ...claim, limit: 1, graceSec: 0 }))).toBe(true);
   expect(validateCommand(bytesOf({ op: "create-queue", project: "", queue: "" }))).toBe(false);
   expect(validateCommand(bytesOf({ op: "create-queue", project: "p".repeat(769), queue: "q" }))).toBe(false);
   const header = { session: 1, sequence: 1, lowWater: 2 };

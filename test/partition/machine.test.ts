@@ -192,6 +192,19 @@ describe("grace", () => {
   });
 });
 
+test("lives of decades are no problem", () => {
+  const most = 2 ** 31 - 1;
+  const [id] = post(most, "1") as [MessageId];
+  const held = claim(1, most, most);
+  driver.tick(1_000);
+  driver.do({ ...on, op: "renew-claim", claim: held, ttlSec: most, graceSec: most });
+  expect(get(id)?.ttlSec).toBe(2 * most);
+  driver.tick(most * 1_000);
+  expect(get(id)).toMatchObject({ ageSec: most + 1, claim: undefined });
+  driver.tick(most * 1_000);
+  expect(list()).toEqual([]);
+});
+
 describe("deleting one message", () => {
   const gone: ClaimId = { index: 999, ordinal: 0 };
 
