@@ -35,8 +35,11 @@ export const routerLimits = {
   refusedRedialDelayMs: 5_000,
   /** How long a request waits for news after its leader turned it away, before that leader is asked again with one request. */
   bounceRetryDelayMs: 40,
-  /** How long after a partition's leader changed its requests may still be with the old one, which may be frozen rather than slow. */
-  strandedAfterMs: 300,
+  /**
+   * How long after a partition's leader changed its requests may still be with the old one, which may be frozen rather than
+   * slow. Too short costs a request sent twice, which happens once all the same; longer, a longer outage.
+   */
+  strandedAfterMs: 100,
   /** Period of the search for requests past their deadline: an answer is late by this at most. */
   sweepPeriodMs: 100,
 } as const;
