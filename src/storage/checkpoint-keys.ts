@@ -1,6 +1,5 @@
 import { ByteReader, ByteWriter, DecodeError } from "../base/index.js";
-import { decodeConfiguration, encodeConfiguration } from "../raft/configuration-codec.js";
-import type { SnapshotMeta } from "../raft/index.js";
+import { decodeConfiguration, encodeConfiguration, type SnapshotMeta } from "../raft/index.js";
 import type { Lanes } from "./row-hash.js";
 import { rowSum } from "./row-hash.js";
 import type { GroupId } from "./shard-log.js";

@@ -12,7 +12,8 @@ export class MemoryCheckpointDisk {
   /** The keys in order; undefined after a key came or went. */
   #sorted: string[] | undefined;
   #life = 0;
-  #failWrites: string | undefined;
+  #failure: string | undefined;
+  #writesLeft = 0;
 
   /** Keys are the stored keys in hex: a hex string sorts as its bytes do. */
   get(key: string): Row | undefined {
@@ -45,18 +46,22 @@ export class MemoryCheckpointDisk {
     return this.#life;
   }
 
-  get failure(): string | undefined {
-    return this.#failWrites;
-  }
-
   /** Ends all stores on this disk: whatever they had not been told is written is lost. */
   crash(): void {
     this.#life++;
   }
 
-  /** Lets every later write fail with this error code. */
-  failWrites(code: string | undefined): void {
-    this.#failWrites = code;
+  /** Lets writes fail with this error code after `writesLeft` more have worked; undefined ends that. */
+  failWrites(code: string | undefined, writesLeft = 0): void {
+    this.#failure = code;
+    this.#writesLeft = writesLeft;
+  }
+
+  /** Throws when the coming write is to fail. */
+  beforeWrite(): void {
+    if (this.#failure === undefined) return;
+    if (this.#writesLeft === 0) throw systemError(this.#failure, "memory");
+    this.#writesLeft--;
   }
 }
 
@@ -85,7 +90,7 @@ class MemoryRows implements OrderedRows {
 
   write(puts: Iterable<Row>, deletes: readonly Uint8Array[]): Promise<void> {
     return this.#answer(() => {
-      if (this.#disk.failure !== undefined) throw systemError(this.#disk.failure, "memory");
+      this.#disk.beforeWrite();
       for (const key of deletes) this.#disk.delete(hexOf(key));
       for (const { key, value } of puts)
         this.#disk.set(hexOf(key), { key: Uint8Array.from(key), value: Uint8Array.from(value) });

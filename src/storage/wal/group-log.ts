@@ -23,6 +23,9 @@ export class GroupLog {
   submittedLast: Index;
   /** Index of the newest snapshot submitted; what is older is out of date. */
   submittedSnapshot: Index;
+  /** Truncations (and installs, from 0) that are queued, and the lowest index they drop: nothing from there on may be read. */
+  #cuts = 0;
+  #cutFrom: Index = Number.MAX_SAFE_INTEGER;
 
   constructor(group: GroupId, incarnation: string, state: GroupState) {
     assert(INCARNATION.test(incarnation), "an incarnation is 16 lower-case hex digits");
@@ -38,6 +41,23 @@ export class GroupLog {
     this.durableLast = state.lastIndex;
     this.submittedLast = state.lastIndex;
     this.submittedSnapshot = state.snapshot.index;
+  }
+
+  /** Last index that `read` may return. */
+  get readableLast(): Index {
+    return Math.min(this.durableLast, this.#cutFrom - 1);
+  }
+
+  /** A submitted operation will drop everything from `from` on. */
+  cutSubmitted(from: Index): void {
+    this.#cuts++;
+    this.#cutFrom = Math.min(this.#cutFrom, from);
+  }
+
+  /** One that was submitted is in the table now. */
+  cutDone(): void {
+    this.#cuts--;
+    if (this.#cuts === 0) this.#cutFrom = Number.MAX_SAFE_INTEGER;
   }
 
   state(): GroupState {

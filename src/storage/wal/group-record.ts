@@ -1,6 +1,11 @@
 import { type ByteReader, ByteWriter } from "../../base/index.js";
-import { decodeConfiguration, encodeConfiguration } from "../../raft/configuration-codec.js";
-import type { HardState, Index, SnapshotMeta } from "../../raft/index.js";
+import {
+  decodeConfiguration,
+  encodeConfiguration,
+  type HardState,
+  type Index,
+  type SnapshotMeta,
+} from "../../raft/index.js";
 
 /** The body of a `group` record: everything about a group but its entries. */
 export interface GroupState {

@@ -1,7 +1,11 @@
 import { ByteReader, DecodeError } from "../../base/index.js";
-import { decodeConfiguration } from "../../raft/configuration-codec.js";
-import { type Configuration, EntryKind, type Index } from "../../raft/types.js";
-import type { RestoredState } from "../../raft/ready.js";
+import {
+  type Configuration,
+  decodeConfiguration,
+  EntryKind,
+  type Index,
+  type RestoredState,
+} from "../../raft/index.js";
 import { CorruptionError, REPLACE_NODE_ADVICE } from "../errors.js";
 import type { GroupId, RecoveredGroup } from "../shard-log.js";
 import type { Frame } from "./frame.js";

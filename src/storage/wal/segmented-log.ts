@@ -71,7 +71,10 @@ export class SegmentedLog implements SegmentedShardLog {
     const log = this.#logOf(order.group);
     checkOrder(log, order);
     const last = order.entries.at(-1);
-    if (order.truncateFrom !== undefined) log.submittedLast = Math.min(log.submittedLast, order.truncateFrom - 1);
+    if (order.truncateFrom !== undefined) {
+      log.submittedLast = Math.min(log.submittedLast, order.truncateFrom - 1);
+      log.cutSubmitted(order.truncateFrom);
+    }
     if (last !== undefined) log.submittedLast = last.index;
     const submission = { type: "order", log, order, done: onDurable, nextEntry: 0, bytes: orderBytes(order) } as const;
     this.#parts.writer.submit(submission, order.mustSync);
@@ -82,13 +85,13 @@ export class SegmentedLog implements SegmentedShardLog {
     for (;;) {
       const log = this.#groups.get(group);
       if (log === undefined || low < log.table.first || low > log.submittedLast || low >= high) return [];
-      // Submitted but not yet on disk: the flush that brings it is under way or comes next.
-      if (low > log.durableLast) {
+      // Not yet on disk, or about to be cut off: the flush that settles it is under way or comes next.
+      if (low > log.readableLast) {
         if (writer.failure !== undefined) throw writer.failure;
         await writer.nextFlush();
         continue;
       }
-      return reader.read(log, low, Math.min(high, log.durableLast + 1), bytesMax);
+      return reader.read(log, low, Math.min(high, log.readableLast + 1), bytesMax);
     }
   }
 
@@ -108,6 +111,7 @@ export class SegmentedLog implements SegmentedShardLog {
     assert(snapshot.index >= log.submittedSnapshot, "an installed snapshot never goes back");
     log.submittedLast = snapshot.index;
     log.submittedSnapshot = snapshot.index;
+    log.cutSubmitted(0);
     return this.#control((done, fail) => {
       this.#parts.writer.submit({ type: "install", log, bytes: CONTROL_BYTES, snapshot, hard, done, fail }, true);
     });

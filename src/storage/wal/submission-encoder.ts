@@ -66,6 +66,7 @@ function entriesWithin(submission: OrderSubmission, budget: number): number {
 }
 
 function encodeTruncate(target: FrameTarget, log: GroupLog, from: number): void {
+  log.cutDone();
   if (from > log.table.last) return;
   target.builder.addRecord(RecordType.truncate, 0, log, from, 0, NO_BODY);
   log.table.truncate(from);
@@ -111,6 +112,7 @@ function encodeControl(target: FrameTarget, submission: ControlSubmission): void
       log.keepFrom = snapshot.index + 1;
       log.table.reset(snapshot.index);
       log.durableLast = snapshot.index;
+      log.cutDone();
       return;
     }
     case "checkpoint": {
