@@ -12,7 +12,7 @@ const rooms = {
   partition: { rooms: ["base", "contract", "command"], npm: [], builtins: [] },
   // With side effects.
   gen: { rooms: [], npm: ["@bufbuild/protobuf"], builtins: [] },
-  rpc: { rooms: ["gen"], npm: ["@grpc/grpc-js", "@bufbuild/protobuf"], builtins: [] },
+  rpc: { rooms: ["base", "gen"], npm: ["@grpc/grpc-js", "@bufbuild/protobuf"], builtins: [] },
   config: { rooms: ["base", "contract"], npm: [], builtins: ["fs", "path"] },
   telemetry: { rooms: ["base"], npm: ["pino", "prom-client"], builtins: any },
   storage: { rooms: ["base", "raft"], npm: ["level"], builtins: any },

@@ -5,7 +5,7 @@ import type { CheckpointStore, GroupId, SegmentedShardLog } from "../storage/ind
 import type { Logger } from "../telemetry/index.js";
 import { nodeLimits } from "./limits.js";
 import type { Replica } from "./replica.js";
-import type { ShardObserver } from "./shard.js";
+import type { ShardObserver } from "./shard-observer.js";
 
 export interface CheckpointerOptions {
   readonly clock: Clock;

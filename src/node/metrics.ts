@@ -14,7 +14,8 @@ import {
 import type { DiskWatch } from "./disk-watch.js";
 import { LedTotals } from "./led-totals.js";
 import type { Replica } from "./replica.js";
-import type { Shard, ShardObserver } from "./shard.js";
+import type { Shard } from "./shard.js";
+import type { ShardObserver } from "./shard-observer.js";
 
 /** The metrics of a storage node. Hot paths touch typed arrays only; everything else is read when Prometheus asks. */
 export class NodeMetrics implements FlushObserver, ShardObserver {

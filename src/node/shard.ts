@@ -10,6 +10,7 @@ import type { GatewayConnection, LeaderUpdateInit } from "./gateway-connection.j
 import { nodeLimits } from "./limits.js";
 import type { MemberMap } from "./members.js";
 import type { Replica, ReplicaHost } from "./replica.js";
+import type { ShardObserver } from "./shard-observer.js";
 import { SnapshotTransfers } from "./snapshot-transfers.js";
 
 export interface ShardOptions {
@@ -28,13 +29,6 @@ export interface ShardOptions {
   readonly logSegmentsMax: number;
   readonly observer: ShardObserver;
   fatal(error: Error): void;
-}
-
-/** What the shard tells the metrics. */
-export interface ShardObserver {
-  committed(latencyMs: number): void;
-  leaderChanged(replica: Replica): void;
-  checkpointed(durationMs: number, bytes: number): void;
 }
 
 interface Outbox {
