@@ -29,7 +29,7 @@ import { Shard } from "./shard.js";
 export interface NodeContext {
   readonly log: Logger;
   /** Ends the process at once: called after an error that must not be survived, a failed fsync above all. */
-  fatal(error: Error): void;
+  readonly fatal: (error: Error) => void;
 }
 
 /** What the parts of a starting node share. */
