@@ -90,10 +90,13 @@ describe("tests", () => {
 
   /** Tests of how the files of one folder work together. */
   const ofFolders = new Set([
+    "test/gateway/fuzz.test.ts",
     "test/gateway/router/random-cluster.test.ts",
     "test/raft/chaos.test.ts",
     "test/raft/cluster.test.ts",
     "test/storage/wal/crash-enumeration.test.ts",
+    "test/storage/wal/faults.test.ts",
+    "test/storage/wal/shard-log.test.ts",
   ]);
 
   /** A test is named after a file, a folder, or the words that several files of one folder begin with. */
