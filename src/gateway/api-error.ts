@@ -42,8 +42,9 @@ export function unableToDelete(status: 400 | 403, description: string): ApiError
 /** The answer to a catalogued error of the cluster. */
 export function marconiErrorReply(error: MarconiError): Reply {
   const { status, title } = error.definition;
-  const again = error.retryAfterSec;
-  if (again === undefined) return errorReply(status, title, error.message);
+  if (error.retryAfterSec === undefined) return errorReply(status, title, error.message);
+  // The header takes whole seconds.
+  const again = Math.max(1, Math.ceil(error.retryAfterSec));
   const advice = `Please try again in ${again} second${again === 1 ? "" : "s"}.`;
   const separator = /[.!?]$/.test(error.message) ? " " : ". ";
   return errorReply(status, title, error.message + separator + advice, ["Retry-After", String(again)]);

@@ -49,5 +49,5 @@ export function createGateway(options: GatewayOptions): GatewayServer {
     limits,
     log,
   });
-  return new HttpServer({ dispatcher, unsent, metrics, limits, log });
+  return new HttpServer({ dispatcher, admission, unsent, metrics, limits, log });
 }

@@ -2,6 +2,7 @@ import { createServer, type Server, type ServerResponse, STATUS_CODES } from "no
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Logger } from "../telemetry/index.js";
+import type { Admission } from "./admission.js";
 import type { Dispatcher } from "./dispatcher.js";
 import type { HttpMetrics } from "./http-metrics.js";
 import type { GatewayLimits } from "./limits.js";
@@ -10,6 +11,7 @@ import type { UnsentAnswers } from "./unsent-answers.js";
 
 export interface HttpServerOptions {
   readonly dispatcher: Dispatcher;
+  readonly admission: Admission;
   readonly unsent: UnsentAnswers;
   readonly metrics: HttpMetrics;
   readonly limits: GatewayLimits;
@@ -63,16 +65,24 @@ export class HttpServer {
     return server.address() as AddressInfo;
   }
 
-  /** Accepts no more, lets requests in work end, and after `graceMs` cuts off what is left. */
+  /**
+   * Accepts no more and ends when nothing is in work any longer, after `graceMs` in any case. Node itself would wait for
+   * connections on which no request ever came, as browsers and load balancers hold them.
+   */
   async close(graceMs: number): Promise<void> {
-    this.#options.dispatcher.closing = true;
+    const { dispatcher, admission, limits } = this.#options;
+    dispatcher.closing = true;
     clearInterval(this.#sweep);
-    if (!this.#server.listening) return;
-    // Also ends the connections that are idle; the others end with their present answer.
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    const end = setTimeout(() => this.#server.closeAllConnections(), graceMs);
+    const server = this.#server;
+    if (!server.listening) return;
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    const deadlineMs = performance.now() + graceMs;
+    const check = setInterval(() => {
+      const quiet = admission.requests === 0 && admission.bytes === 0;
+      if (quiet || performance.now() >= deadlineMs) server.closeAllConnections();
+    }, limits.closeCheckMs);
     await closed;
-    clearTimeout(end);
+    clearInterval(check);
   }
 }
 

@@ -5,5 +5,5 @@
  * trace; a message's body goes in and comes out byte for byte; memory is bounded whatever clients do.
  */
 export { createGateway, type GatewayOptions, type GatewayServer } from "./gateway.js";
-export { type GatewayLimits, gatewayLimits } from "./limits.js";
+export type { GatewayLimits } from "./limits.js";
 export { type GatewayContext, gatewayMetrics, runGateway } from "./run-gateway.js";

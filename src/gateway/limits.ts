@@ -20,6 +20,8 @@ export const gatewayLimits = {
   keepAliveTimeoutMs: 65_000,
   /** How often the three timeouts above are looked at: a client is cut off late by this at most. */
   timeoutCheckMs: 1_000,
+  /** While closing: how often it is looked whether all requests have ended, after which connections without one are cut. */
+  closeCheckMs: 100,
   /** First probe of a silent connection, to find clients that vanished. */
   tcpKeepAliveMs: 30_000,
   /** Of a body that is too large this much is read and dropped, so that the client sees its answer: most look only when they have sent all. */

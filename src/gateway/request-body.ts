@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { ByteWriter } from "../base/index.js";
 import { MarconiError } from "../contract/index.js";
 import type { Admission } from "./admission.js";
 import { invalidBody } from "./api-error.js";
@@ -42,13 +43,24 @@ export function readBody(exchange: BodySource, bytesMax: number, context: Exchan
   }
   if (exchange.expectsContinue) exchange.response.writeContinue();
   return new Promise<Buffer>((resolve, reject) => {
-    let chunks: Buffer[] = [];
+    // Most bodies come in one piece, which needs no copy. Others are gathered, because a list of many tiny pieces takes far
+    // more memory than what is counted for it.
+    let whole: Buffer | undefined;
+    let pieces: ByteWriter | undefined;
     let receivedBytes = 0;
     let settled = false;
     const settle = (error: Error | undefined): void => {
       settled = true;
-      if (error !== undefined) reject(error);
-      else resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, receivedBytes));
+      if (error === undefined) resolve(pieces?.take() ?? whole ?? Buffer.alloc(0));
+      else reject(error);
+    };
+    const keep = (chunk: Buffer): void => {
+      if (whole === undefined && pieces === undefined) whole = chunk;
+      else {
+        if (pieces === undefined) (pieces = new ByteWriter(2 * receivedBytes)).raw(whole as Buffer);
+        whole = undefined;
+        pieces.raw(chunk);
+      }
     };
     request.on("data", (chunk: Buffer) => {
       if (settled) return;
@@ -57,9 +69,9 @@ export function readBody(exchange: BodySource, bytesMax: number, context: Exchan
         if (receivedBytes > bytesMax) refusal = tooLarge(bytesMax);
         else if (context.admission.hold(chunk.length)) {
           exchange.heldBytes += chunk.length;
-          chunks.push(chunk);
+          keep(chunk);
         } else refusal = noRoom(context);
-        if (refusal !== undefined) chunks = [];
+        if (refusal !== undefined) whole = pieces = undefined;
       } else if (receivedBytes > discardBytesMax) {
         exchange.closeConnection = true;
         settle(refusal);

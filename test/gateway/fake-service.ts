@@ -236,7 +236,7 @@ export class FakeService implements QueueService {
 
   async #enter(): Promise<void> {
     this.calls++;
-    if (this.delayMs > 0) await new Promise((resolve) => setTimeout(resolve, this.delayMs));
+    if (this.delayMs > 0) await new Promise((resolve) => setTimeout(resolve, this.delayMs).unref());
     if (this.failWith !== undefined) throw this.failWith;
   }
 

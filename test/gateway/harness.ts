@@ -7,15 +7,35 @@ import { FakeService } from "./fake-service.js";
 export const CLIENT = "3381af92-2b9e-11e3-b191-71861300734c";
 export const OTHER_CLIENT = "6c1a4ea0-1c2a-4f2e-8d0e-0f6b6a6f1c11";
 
+export interface MessageJson {
+  readonly href: string;
+  readonly ttl: number;
+  readonly age: number;
+  readonly body: unknown;
+}
+
+/** Every member that some document has: which of them are there is what tests are about. */
+export interface DocumentJson extends MessageJson {
+  readonly title: string;
+  readonly description: string;
+  readonly queues: readonly { readonly name: string; readonly href: string; readonly metadata?: unknown }[];
+  readonly messages: readonly MessageJson[];
+  readonly links: readonly { readonly rel: string; readonly href: string }[];
+  readonly resources: readonly string[];
+  readonly partial: boolean;
+  readonly versions: readonly object[];
+}
+
 export interface Answer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly rawHeaders: readonly string[];
   readonly bytes: Buffer;
   readonly text: string;
-  // The shape is what tests are about.
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any
-  readonly json: any;
+  /** `{}` when there is none. */
+  readonly json: DocumentJson;
+  /** The same, where it is an array of messages. */
+  readonly list: readonly MessageJson[];
 }
 
 export interface Call {
@@ -55,7 +75,8 @@ export class Harness {
     const headers: Record<string, string> = { "Client-ID": CLIENT, ...call.headers };
     if (headers["Client-ID"] === "none") delete headers["Client-ID"];
     const body = bodyOf(call.body);
-    if (body !== undefined && call.chunked !== true) headers["Content-Length"] = String(body.length);
+    if (body !== undefined && call.chunked === true) headers["Transfer-Encoding"] = "chunked";
+    else if (body !== undefined) headers["Content-Length"] = String(body.length);
     return new Promise<Answer>((resolve, reject) => {
       const outgoing = request({ port: this.port, host: "127.0.0.1", method, path, headers }, (response) => {
         const chunks: Buffer[] = [];
@@ -64,10 +85,19 @@ export class Harness {
         response.on("end", () => {
           const bytes = Buffer.concat(chunks);
           const text = bytes.toString();
-          const isJson = /json/.test(response.headers["content-type"] ?? "");
-          const json: unknown = isJson && text !== "" ? JSON.parse(text) : undefined;
+          const isJson = (response.headers["content-type"] ?? "").includes("json");
+          const parsed: unknown = isJson && text !== "" ? JSON.parse(text) : {};
           const { statusCode = 0, headers, rawHeaders } = response;
-          resolve({ status: statusCode, headers, rawHeaders, bytes, text, json });
+          const json = parsed as DocumentJson;
+          resolve({
+            status: statusCode,
+            headers,
+            rawHeaders,
+            bytes,
+            text,
+            json,
+            list: parsed as readonly MessageJson[],
+          });
         });
       });
       outgoing.on("error", reject);
@@ -77,11 +107,25 @@ export class Harness {
     });
   }
 
+  /** Waits until this many calls have reached the cluster. */
+  async reached(calls: number): Promise<void> {
+    await until(() => this.service.calls >= calls);
+  }
+
+  /** Waits until the metrics hold this text. */
+  async metered(text: string): Promise<void> {
+    await until(async () => (await this.registry.metrics()).includes(text));
+  }
+
   /** Posts these bodies with a ttl of 300; answers the paths of the new messages. */
-  async post(queue: string, bodies: readonly unknown[], headers: Record<string, string> = {}): Promise<string[]> {
+  async post(
+    queue: string,
+    bodies: readonly unknown[],
+    headers: Record<string, string> = {},
+  ): Promise<readonly string[]> {
     const body = bodies.map((each) => ({ ttl: 300, body: each }));
     const { json } = await this.call("POST", `/v1/queues/${queue}/messages`, { body, headers });
-    return json.resources as string[];
+    return json.resources;
   }
 
   /** Sends bytes as they are and collects what comes until the other side closes, or for `waitMs`. */
@@ -100,6 +144,15 @@ export class Harness {
       socket.on("error", done);
       socket.write(bytes);
     });
+  }
+}
+
+/** Waits until `holds`, looking often; fails after five seconds. */
+export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+  const deadlineMs = performance.now() + 5_000;
+  while (!(await holds())) {
+    if (performance.now() > deadlineMs) throw new Error(`never: ${holds.toString()}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
 
