@@ -11,6 +11,8 @@ export class ElectionTimer {
   #timeout = 0;
   #suspected = false;
   #roundFailed = false;
+  /** Elections still to be started soon, because the leader's process was seen to be gone. */
+  #hurriedRounds = 0;
 
   constructor(options: RaftOptions) {
     this.#options = options;
@@ -37,27 +39,37 @@ export class ElectionTimer {
     const { electionTicks, electionDelayTicks = 0, rng } = this.#options;
     this.#elapsed = 0;
     this.#suspected = false;
+    if (this.#hurriedRounds > 0) {
+      this.#timeout = rng.between(raftLimits.retryTicksMin, raftLimits.retryTicksEnd);
+      return;
+    }
     this.#timeout = rng.between(electionTicks, 2 * electionTicks) + (this.#roundFailed ? 0 : electionDelayTicks);
   }
 
   /** This replica campaigns: until a leader is known, preference no longer delays it. */
   campaigned(): void {
     this.#roundFailed = true;
+    if (this.#hurriedRounds > 0) this.#hurriedRounds--;
     this.restart();
   }
 
   /** The leader is alive. */
   heard(): void {
     this.#elapsed = 0;
-    const redraw = this.#suspected || this.#roundFailed;
+    const redraw = this.#suspected || this.#roundFailed || this.#hurriedRounds > 0;
     this.#roundFailed = false;
+    this.#hurriedRounds = 0;
     if (redraw) this.restart();
   }
 
-  /** The leader's process is gone: campaign within a few ticks. Pre-vote keeps a wrong suspicion harmless. */
+  /**
+   * The leader's process is gone: campaign within a few ticks. Pre-vote keeps a wrong suspicion harmless. A round that fails,
+   * because votes were split or others have not noticed yet, is followed by another one soon, a bounded number of times.
+   */
   suspect(): void {
-    const { suspicionTicksMin, suspicionTicksEnd } = raftLimits;
+    const { suspicionTicksMin, suspicionTicksEnd, hurriedRoundsMax } = raftLimits;
     this.#suspected = true;
+    this.#hurriedRounds = hurriedRoundsMax;
     this.#timeout = this.#elapsed + this.#options.rng.between(suspicionTicksMin, suspicionTicksEnd);
   }
 }

@@ -100,9 +100,10 @@ export class Follower {
   }
 
   #owe(to: ReplicaId, verified: Index): void {
-    const { term } = this.#state;
+    const { term, log } = this.#state;
     this.#state.verify(verified);
-    if (this.#owedTerm !== term) this.#acknowledged = 0;
+    // What is durable already goes out with what is not yet, unless a flush in between makes a part of that durable.
+    if (this.#owedTerm !== term) this.#acknowledged = log.durable;
     this.#owedTerm = term;
     this.#owedTo = to;
   }

@@ -17,4 +17,9 @@ export const raftLimits = {
   /** Election ticks left after transport proof that the leader's process is gone: drawn from [1, 7), 50 to 300 ms. */
   suspicionTicksMin: 1,
   suspicionTicksEnd: 7,
+  /** Elections after such proof that follow each other soon; a round counts twice, with its pre-vote. Then it is a matter of whole timeouts. */
+  hurriedRoundsMax: 12,
+  /** Ticks between those: drawn from [2, 8), enough for two rounds of messages and flushes. */
+  retryTicksMin: 2,
+  retryTicksEnd: 8,
 } as const;
