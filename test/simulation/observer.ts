@@ -1,0 +1,314 @@
+import type { MemberMap } from "../../src/node/members.js";
+import type { Replica } from "../../src/node/replica.js";
+import type { ShardObserver } from "../../src/node/shard-observer.js";
+import type { Machine } from "../../src/partition/index.js";
+import {
+  EntryKind,
+  type Index,
+  type LeadershipState,
+  type Message,
+  type Ready,
+  type SnapshotMeta,
+} from "../../src/raft/index.js";
+import type { GroupId, RecoveredGroup, SegmentedShardLog } from "../../src/storage/index.js";
+import { DurableShadow } from "./durable-shadow.js";
+import { GroupLedger } from "./group-ledger.js";
+import type { World } from "./world.js";
+
+/** A state hash is linear in the state: taken after every so many entries, and whenever a checkpoint begins. */
+const HASH_EVERY = 64;
+
+const unsynced = { lost: "unsyncedOrdersLost", kept: "unsyncedOrdersKept", "in part": "unsyncedOrdersInPart" } as const;
+
+/** Bytes of an entry without commands. */
+const TICK_BYTES = 13;
+
+/** What is known of one replica in its present life. */
+interface Watched {
+  readonly node: string;
+  readonly replica: Replica;
+  readonly ledger: GroupLedger;
+  readonly shadow: DurableShadow;
+  leadership: LeadershipState;
+  commit: Index;
+}
+
+const keyOf = (node: string, group: GroupId): string => `${node}/${String(group)}`;
+
+/** Sees all that all replicas do, and holds it against what was true before: the invariants of raft.md section 10. */
+export class Observer {
+  readonly #world: World;
+  readonly #members: MemberMap;
+  readonly #ledgers = new Map<GroupId, GroupLedger>();
+  readonly #shadows = new Map<string, DurableShadow>();
+  readonly #watched = new Map<string, Watched>();
+
+  constructor(world: World, members: MemberMap) {
+    this.#world = world;
+    this.#members = members;
+  }
+
+  ledger(group: GroupId): GroupLedger {
+    let ledger = this.#ledgers.get(group);
+    if (ledger === undefined) {
+      ledger = new GroupLedger(this.#world, group);
+      this.#ledgers.set(group, ledger);
+    }
+    return ledger;
+  }
+
+  #shadow(node: string, group: GroupId): DurableShadow {
+    const key = keyOf(node, group);
+    let shadow = this.#shadows.get(key);
+    if (shadow === undefined) {
+      shadow = new DurableShadow();
+      this.#shadows.set(key, shadow);
+    }
+    return shadow;
+  }
+
+  nodeDied(node: string): void {
+    for (const [key, watched] of this.#watched) {
+      if (watched.node !== node) continue;
+      this.#account(watched);
+      this.#watched.delete(key);
+    }
+  }
+
+  /** Adds what only living replicas can tell to the coverage; at the end of the run. */
+  finish(): void {
+    for (const watched of this.#watched.values()) this.#account(watched);
+  }
+
+  #account({ replica }: Watched): void {
+    const stats = replica.machine.stats();
+    const { coverage } = this.#world;
+    coverage.add("duplicatesAnswered", stats.duplicatesAnswered);
+    coverage.add("messagesExpired", stats.expired);
+  }
+
+  // --- the log
+
+  watchLog(node: string, log: SegmentedShardLog): SegmentedShardLog {
+    const submit = log.submit.bind(log);
+    log.submit = (order, onDurable) => {
+      const shadow = this.#shadow(node, order.group);
+      shadow.submitted(order);
+      if (order.truncateFrom !== undefined) this.#world.coverage.add("truncations");
+      submit(order, () => {
+        shadow.durable();
+        onDurable();
+      });
+    };
+    const read = log.read.bind(log);
+    log.read = (group, low, high, bytesMax) => {
+      this.#world.coverage.add("fetchesForApply");
+      return read(group, low, high, bytesMax);
+    };
+    const install = log.installSnapshot.bind(log);
+    log.installSnapshot = async (group, snapshot, hard) => {
+      if (!this.#watched.has(keyOf(node, group))) this.#world.coverage.add("installsCompletedAtStart");
+      const shadow = this.#shadow(node, group);
+      shadow.installing(snapshot, hard);
+      await install(group, snapshot, hard);
+      shadow.installed();
+    };
+    return log;
+  }
+
+  shardObserver(): ShardObserver {
+    const world = this.#world;
+    return {
+      committed: () => undefined,
+      leaderChanged: () => undefined,
+      checkpointed: () => {
+        world.coverage.add("checkpoints");
+      },
+    };
+  }
+
+  // --- replicas
+
+  /** What recovery saw of a replica, before anything is done with it; undefined when it saw nothing. */
+  recovered(node: string, group: GroupId, found: RecoveredGroup | undefined): void {
+    const recovery = this.#shadow(node, group).recovered(found?.state);
+    if (recovery.problem !== undefined)
+      this.#world.fail(`I8 (durability) broken on ${node}, partition ${String(group)}: ${recovery.problem}`);
+    else if (recovery.orders !== "none") this.#world.coverage.add(unsynced[recovery.orders]);
+  }
+
+  /** Called once the replica is open: `checkpoint` is what it was restored from. */
+  watchReplica(node: string, replica: Replica, checkpoint: SnapshotMeta | undefined): void {
+    const { group, core } = replica;
+    const shadow = this.#shadow(node, group);
+    const { role, term, leader } = core.status();
+    const watched: Watched = {
+      node,
+      replica,
+      ledger: this.ledger(group),
+      shadow,
+      leadership: { role, term, leader },
+      commit: checkpoint?.index ?? 0,
+    };
+    this.#watched.set(keyOf(node, group), watched);
+    if (checkpoint !== undefined) {
+      this.#world.coverage.add("restoredFromCheckpoint");
+      this.#compareState(watched, checkpoint.index);
+    }
+    this.#wrapCore(watched);
+    this.#wrapMachine(watched, replica.machine);
+  }
+
+  #wrapCore(watched: Watched): void {
+    const { core } = watched.replica;
+    const ready = core.ready.bind(core);
+    core.ready = () => {
+      const next = ready();
+      if (next !== undefined) this.#observe(watched, next);
+      return next;
+    };
+    const installed = core.snapshotInstalled.bind(core);
+    core.snapshotInstalled = (snapshot) => {
+      this.#world.coverage.add("snapshotsInstalled");
+      installed(snapshot);
+      watched.commit = Math.max(watched.commit, snapshot.index);
+      this.#note(watched, `installs a snapshot at ${String(snapshot.index)}`);
+      this.#compareState(watched, snapshot.index);
+      this.#wrapMachine(watched, watched.replica.machine);
+    };
+    const sent = core.snapshotSent.bind(core);
+    core.snapshotSent = (to, ok, index) => {
+      if (!ok) this.#world.coverage.add("snapshotsFailed");
+      this.#note(watched, `${ok ? "has sent" : "failed to send"} replica ${String(to)} a snapshot (${String(index)})`);
+      sent(to, ok, index);
+    };
+  }
+
+  #wrapMachine(watched: Watched, machine: Machine): void {
+    const apply = machine.apply.bind(machine);
+    machine.apply = (index, data, replies) => {
+      apply(index, data, replies);
+      if (index % HASH_EVERY === 0) this.#compareState(watched, index);
+    };
+    const skip = machine.skip.bind(machine);
+    machine.skip = (index) => {
+      skip(index);
+      if (index % HASH_EVERY === 0) this.#compareState(watched, index);
+    };
+    const beginCheckpoint = machine.beginCheckpoint.bind(machine);
+    machine.beginCheckpoint = () => {
+      this.#compareState(watched, machine.appliedIndex);
+      return beginCheckpoint();
+    };
+  }
+
+  #compareState(watched: Watched, index: Index): void {
+    const { machine, core } = watched.replica;
+    if (machine.appliedIndex !== index) return;
+    const hash = machine.stateHash();
+    this.#world.trace(hash);
+    watched.ledger.stateAt(core.status().id, index, hash);
+  }
+
+  // --- what a core wants done
+
+  #observe(watched: Watched, ready: Ready): void {
+    const { coverage } = this.#world;
+    if (ready.leadership !== undefined) this.#leadershipMoved(watched, ready.leadership);
+    if (ready.persist !== undefined) this.#appended(watched, ready.persist);
+    if (ready.commitTo !== undefined) this.#committed(watched, ready.commitTo);
+    if (ready.fetches.length > 0) {
+      coverage.add("fetchesForFollowers", ready.fetches.length);
+      // Each is a read of the log; the other reads are for apply.
+      coverage.add("fetchesForApply", -ready.fetches.length);
+    }
+    for (const message of ready.sendNow) this.#sent(message);
+    for (const message of ready.sendAfterPersist) this.#sent(message);
+    if (ready.snapshots.length > 0) {
+      coverage.add("snapshotsOrdered", ready.snapshots.length);
+      for (const { to, minimumIndex } of ready.snapshots)
+        this.#note(watched, `owes replica ${String(to)} a snapshot from ${String(minimumIndex)} on`);
+    }
+    for (const grant of ready.reads) coverage.add(grant.index === 0 ? "readsRefused" : "readsServed");
+  }
+
+  #sent(message: Message): void {
+    if (message.type === "vote-request" && message.transfer) this.#world.coverage.add("transferCampaigns");
+  }
+
+  #leadershipMoved(watched: Watched, next: LeadershipState): void {
+    const { coverage } = this.#world;
+    const previous = watched.leadership;
+    watched.leadership = next;
+    this.#world.trace(next.term);
+    this.#note(watched, `is ${next.role} in term ${String(next.term)}, leader ${String(next.leader)}`);
+    if (next.role === "leader" && (previous.role !== "leader" || previous.term !== next.term)) {
+      const { core } = watched.replica;
+      const { id, firstIndex } = core.status();
+      coverage.add("elections");
+      watched.ledger.leads(id, next.term, (index) => core.term(index), firstIndex);
+    }
+    if (previous.role === "candidate" && next.role === "follower") coverage.add("electionsLost");
+    if (previous.role === "pre-candidate" && next.role === "follower") coverage.add("preVotesLost");
+    if (previous.role === "leader" && next.role !== "leader" && next.term === previous.term)
+      coverage.add("stepDownsByQuorum");
+  }
+
+  #appended(watched: Watched, persist: NonNullable<Ready["persist"]>): void {
+    const { core } = watched.replica;
+    const leads = watched.leadership.role === "leader";
+    if (persist.truncateFrom !== undefined) {
+      this.#note(watched, `drops its log from ${String(persist.truncateFrom)} on`);
+      if (leads) this.#world.fail(`I2 (leader append-only) broken in partition ${String(watched.replica.group)}`);
+      if (persist.truncateFrom <= watched.commit)
+        this.#world.fail(`committed entries dropped by ${watched.node}, partition ${String(watched.replica.group)}`);
+    }
+    let previousTerm: number | undefined;
+    for (const entry of persist.entries) {
+      previousTerm ??= core.term(entry.index - 1);
+      watched.ledger.appended(watched.replica.core.status().id, entry, previousTerm);
+      previousTerm = entry.term;
+      if (leads && entry.kind === EntryKind.normal && entry.data.length === TICK_BYTES)
+        this.#world.coverage.add("tickEntries");
+    }
+    if (this.#world.timeline.kept && persist.entries.length > 0) {
+      const first = persist.entries[0];
+      const last = persist.entries.at(-1);
+      this.#note(watched, `appends ${String(first?.index)}..${String(last?.index)} of term ${String(last?.term)}`);
+    }
+  }
+
+  #committed(watched: Watched, to: Index): void {
+    const { core } = watched.replica;
+    const { id } = core.status();
+    const { term: replicaTerm } = watched.leadership;
+    for (let index = watched.commit + 1; index <= to; index++) {
+      const term = core.term(index);
+      if (term === undefined) {
+        this.#world.fail(
+          `${watched.node} commits ${String(index)} of partition ${String(watched.replica.group)} without having it`,
+        );
+        return;
+      }
+      if (watched.ledger.committed(id, index, term, replicaTerm)) this.#checkDurable(watched, index, term);
+    }
+    watched.commit = Math.max(watched.commit, to);
+    this.#note(watched, `commits to ${String(to)}`);
+  }
+
+  /** I8: what is committed is on the disks of a quorum. */
+  #checkDurable(watched: Watched, index: Index, term: number): void {
+    const { group } = watched.replica;
+    const nodes = this.#members.nodesOf(group);
+    const holders = nodes.filter((node) => this.#shadow(node, group).holds(index, term));
+    if (holders.length * 2 > nodes.length) return;
+    this.#world.fail(
+      `I8 (committed is durable) broken in partition ${String(group)}: ${String(index)} of term ${String(term)} is committed ` +
+        `by ${watched.node} and on the disks of ${holders.join(", ")} only`,
+    );
+  }
+
+  #note(watched: Watched, what: string): void {
+    if (this.#world.timeline.kept) this.#world.timeline.note(watched.replica.group, `${watched.node} ${what}`);
+  }
+}

@@ -1,0 +1,168 @@
+import { fromBinary } from "@bufbuild/protobuf";
+import { PeerFrameSchema } from "../../src/gen/marconi/v1/peers_pb.js";
+import type { NodeId, PeerHandlers, PeerNetwork, SnapshotPart } from "../../src/peer/index.js";
+import { peerLimits } from "../../src/peer/limits.js";
+import type { Timer } from "../../src/base/index.js";
+import type { Fabric, SimHost } from "./fabric.js";
+import type { SimProcess } from "./sim-process.js";
+import type { StreamEnd, StreamHandlers } from "./sim-stream.js";
+
+export interface SimPeersOptions {
+  readonly fabric: Fabric;
+  readonly process: SimProcess;
+  readonly host: SimHost;
+  readonly peers: readonly NodeId[];
+  readonly handlers: PeerHandlers;
+  /** Bytes on their way to one peer before frames are dropped. */
+  readonly bufferedBytesMax: number;
+}
+
+type Frame =
+  | { readonly type: "hello"; readonly from: NodeId }
+  | { readonly type: "messages"; readonly bytes: Uint8Array }
+  | { readonly type: "part"; readonly part: SnapshotPart };
+
+interface Peer {
+  readonly node: NodeId;
+  readonly weDial: boolean;
+  link: StreamEnd | undefined;
+  redialDelayMs: number;
+}
+
+const SERVICE = "peers";
+
+/** The twin of GrpcPeers: one stream per pair of nodes, dialled by the one whose id sorts first. */
+export class SimPeers implements PeerNetwork {
+  readonly #options: SimPeersOptions;
+  readonly #peers = new Map<NodeId, Peer>();
+  #closed = false;
+
+  constructor(options: SimPeersOptions) {
+    this.#options = options;
+    for (const node of options.peers)
+      this.#peers.set(node, {
+        node,
+        weDial: options.host.name < node,
+        link: undefined,
+        redialDelayMs: peerLimits.redialDelayMsMin,
+      });
+  }
+
+  /** Listens, and dials those whose id sorts behind. */
+  start(): void {
+    const { host, process } = this.#options;
+    host.listeners.set(SERVICE, (end) => {
+      end.stream.accept(
+        process,
+        this.#serve(() => end, undefined),
+      );
+    });
+    for (const peer of this.#peers.values()) if (peer.weDial) this.#dial(peer);
+  }
+
+  send(to: NodeId, frame: Buffer): boolean {
+    const { messages } = fromBinary(PeerFrameSchema, frame);
+    return this.#write(to, { type: "messages", bytes: messages }, messages.length);
+  }
+
+  sendSnapshotPart(to: NodeId, part: SnapshotPart): boolean {
+    if (!part.acknowledgement) this.#options.fabric.world.coverage.add("snapshotParts");
+    return this.#write(to, { type: "part", part }, part.rows.length);
+  }
+
+  isConnected(node: NodeId): boolean {
+    return this.#peers.get(node)?.link !== undefined;
+  }
+
+  close(): Promise<void> {
+    this.#closed = true;
+    this.#options.host.listeners.delete(SERVICE);
+    for (const peer of this.#peers.values()) peer.link?.close();
+    return Promise.resolve();
+  }
+
+  #write(to: NodeId, frame: Frame, bytes: number): boolean {
+    const link = this.#peers.get(to)?.link;
+    if (link === undefined || link.closed || link.bufferedBytes + bytes > this.#options.bufferedBytesMax) return false;
+    this.#options.fabric.world.trace(bytes);
+    link.send(frame, bytes);
+    return true;
+  }
+
+  #dial(peer: Peer): void {
+    if (this.#closed) return;
+    const { fabric, process, host } = this.#options;
+    const link = fabric.dial(
+      process,
+      host,
+      peer.node,
+      SERVICE,
+      this.#serve(() => link, peer),
+    );
+  }
+
+  /** Runs one stream to its end; `dialled` is the peer that we called, undefined for a stream that came in. */
+  #serve(end: () => StreamEnd, dialled: Peer | undefined): StreamHandlers {
+    let peer: Peer | undefined;
+    let over = false;
+    const hello: Frame = { type: "hello", from: this.#options.host.name };
+    const finish = (): void => {
+      if (over) return;
+      over = true;
+      helloTimer.cancel();
+      end().close();
+      if (peer?.link === end()) this.#lost(peer);
+      if (dialled !== undefined) this.#redialLater(dialled);
+    };
+    const helloTimer: Timer = this.#options.process.after(peerLimits.helloTimeoutMs, finish);
+    return {
+      opened: () => end().send(hello, 0),
+      closed: finish,
+      data: (payload) => {
+        if (over) return;
+        const frame = payload as Frame;
+        if (frame.type !== "hello") {
+          if (peer !== undefined) this.#take(peer.node, frame);
+          return;
+        }
+        peer = this.#peers.get(frame.from);
+        if (peer === undefined) return;
+        helloTimer.cancel();
+        if (dialled === undefined) end().send(hello, 0);
+        this.#established(peer, end());
+      },
+    };
+  }
+
+  #established(peer: Peer, link: StreamEnd): void {
+    const previous = peer.link;
+    peer.link = link;
+    peer.redialDelayMs = peerLimits.redialDelayMsMin;
+    previous?.close();
+    this.#options.handlers.connected(peer.node);
+  }
+
+  #lost(peer: Peer): void {
+    peer.link = undefined;
+    if (this.#closed) return;
+    const { fabric, process, host, handlers } = this.#options;
+    handlers.disconnected(peer.node, false);
+    fabric.probe(process, host, peer.node, SERVICE, peerLimits.probeTimeoutMs, (gone) => {
+      if (gone && peer.link === undefined && !this.#closed) handlers.disconnected(peer.node, true);
+    });
+  }
+
+  #redialLater(peer: Peer): void {
+    if (this.#closed) return;
+    this.#options.process.after(peer.redialDelayMs, () => {
+      this.#dial(peer);
+    });
+    peer.redialDelayMs = Math.min(peer.redialDelayMs * 2, peerLimits.redialDelayMsMax);
+  }
+
+  #take(from: NodeId, frame: Frame): void {
+    const { handlers } = this.#options;
+    if (frame.type === "messages") handlers.messages(from, frame.bytes);
+    else if (frame.type === "part") handlers.snapshotPart(from, frame.part);
+  }
+}

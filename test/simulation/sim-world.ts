@@ -1,0 +1,73 @@
+import { MemberMap } from "../../src/node/members.js";
+import { Fabric, type SimHost } from "./fabric.js";
+import { Observer } from "./observer.js";
+import type { SimOptions } from "./options.js";
+import { SimGateway } from "./sim-gateway.js";
+import { SimNode } from "./sim-node.js";
+import { type ClockSkew, SimProcess } from "./sim-process.js";
+import type { World } from "./world.js";
+
+/** A whole cluster: machines, the network between them, gateways, and who watches it all. */
+export class SimWorld {
+  readonly world: World;
+  readonly options: SimOptions;
+  readonly fabric: Fabric;
+  readonly members: MemberMap;
+  readonly observer: Observer;
+  readonly nodes: readonly SimNode[];
+  readonly gateways: readonly SimGateway[];
+  readonly nodeNames: readonly string[];
+  #processes = 0;
+
+  constructor(world: World, options: SimOptions) {
+    this.world = world;
+    this.options = options;
+    this.fabric = new Fabric(world, options);
+    this.nodeNames = Array.from({ length: options.nodes }, (_, i) => `n${String(i + 1)}`);
+    this.members = new MemberMap(
+      this.nodeNames.map((id) => ({ id, address: id })),
+      options.partitions,
+      options.replicationFactor,
+    );
+    this.observer = new Observer(world, this.members);
+    this.nodes = this.nodeNames.map((name) => new SimNode(this, name, this.#host(name), this.members, this.observer));
+    this.gateways = Array.from({ length: options.gateways }, (_, i) => {
+      const name = `g${String(i + 1)}`;
+      return new SimGateway(this, name, this.#host(name));
+    });
+  }
+
+  #host(name: string): SimHost {
+    const rng = this.world.rng("clocks");
+    const { clockOffsetMsMax, clockDriftMax } = this.options;
+    const either = (max: number): number => (rng.fraction() * 2 - 1) * max;
+    const skew: ClockSkew = { offsetMs: either(clockOffsetMsMax), rate: 1 + either(clockDriftMax) };
+    return this.fabric.addHost(name, skew);
+  }
+
+  newProcess(name: string, skew: ClockSkew): SimProcess {
+    this.#processes++;
+    return new SimProcess(this.world, this.#processes, name, skew);
+  }
+
+  node(name: string): SimNode {
+    const node = this.nodes.find((candidate) => candidate.name === name);
+    if (node === undefined) throw new Error(`no node ${name}`);
+    return node;
+  }
+
+  /** The nodes that lead a partition in their own eyes, the one of the greatest term first. */
+  leadersOf(partition: number): SimNode[] {
+    const found: { node: SimNode; term: number }[] = [];
+    for (const node of this.nodes) {
+      const leadership = node.shard?.replicas.get(partition)?.leadership;
+      if (leadership?.role === "leader") found.push({ node, term: leadership.term });
+    }
+    return found.sort((a, b) => b.term - a.term).map(({ node }) => node);
+  }
+
+  /** Machines of storage nodes. */
+  get nodeHosts(): SimHost[] {
+    return this.nodes.map(({ host }) => host);
+  }
+}
