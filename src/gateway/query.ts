@@ -1,7 +1,8 @@
 import { parse, type ParsedUrlQuery } from "node:querystring";
 import { ApiError, invalidParameter, invalidRequest } from "./api-error.js";
 
-const nothing: ParsedUrlQuery = {};
+/** Without a prototype, like what `parse` makes: names come from clients. */
+const nothing = Object.create(null) as ParsedUrlQuery;
 const yes = new Set(["true", "True", "t", "yes", "y", "1", "on"]);
 const no = new Set(["false", "False", "f", "no", "n", "0", "off"]);
 

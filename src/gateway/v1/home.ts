@@ -62,10 +62,17 @@ function describe(resource: Resource): object {
 const document: Reply = {
   status: 200,
   headers: ["Content-Type", mediaType, "Cache-Control", "max-age=86400", "Content-Location", `${prefix}/`],
-  body: JSON.stringify({
-    resources: Object.fromEntries(resources.map((each) => [`rel/${each.name}`, describe(each)])),
-  }),
+  body: spaced({ resources: Object.fromEntries(resources.map((each) => [`rel/${each.name}`, describe(each)])) }),
 };
+
+/** On one line, with the separators of all other answers. No text in it has line ends. */
+function spaced(value: object): string {
+  const lines = JSON.stringify(value, null, 1).split(/\n */);
+  return lines
+    .join(" ")
+    .replace(/([{[]) /g, "$1")
+    .replace(/ ([}\]])/g, "$1");
+}
 
 /** The home document (JSON Home): what a client needs to know no path but this one. */
 export function homeRoutes(): RouteDefinition[] {
