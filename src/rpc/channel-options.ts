@@ -18,4 +18,6 @@ export const channelOptions: ChannelOptions = {
   "grpc.min_reconnect_backoff_ms": 50,
   "grpc.max_reconnect_backoff_ms": 500,
   "grpc.use_local_subchannel_pool": 1,
+  // Traffic inside the cluster goes straight, whatever proxy the environment names.
+  "grpc.enable_http_proxy": 0,
 };

@@ -5,8 +5,13 @@ import {
   credentials as grpcCredentials,
   makeClientConstructor,
 } from "@grpc/grpc-js";
-import { type ExchangeRequest, type ExchangeResponse, PartitionsService } from "../../gen/marconi/v1/partitions_pb.js";
-import { channelOptions, serviceDefinition } from "../../rpc/index.js";
+import {
+  type ExchangeRequest,
+  ExchangeRequestSchema,
+  type ExchangeResponse,
+  PartitionsService,
+} from "../../gen/marconi/v1/partitions_pb.js";
+import { channelOptions, EncodedFrame, FrameWriter, serviceDefinition } from "../../rpc/index.js";
 import { routerLimits } from "./limits.js";
 import type { Connection, ConnectionHandlers, Transport } from "./transport.js";
 
@@ -48,6 +53,7 @@ class GrpcConnection implements Connection {
   readonly #stream: ExchangeStream;
   readonly #handlers: ConnectionHandlers;
   readonly #unsentBytesMax: number;
+  readonly #writer = new FrameWriter(4_096);
   #unsentBytes = 0;
   #full = false;
   #over = false;
@@ -73,11 +79,23 @@ class GrpcConnection implements Connection {
   send(frame: ExchangeRequest, bytes: number): boolean {
     if (this.#over) return true;
     this.#unsentBytes += bytes;
-    this.#stream.write(frame, () => {
+    const encoded = frame.hello === undefined ? this.#encode(frame) : frame;
+    this.#stream.write(encoded as unknown as ExchangeRequest, () => {
       this.#sent(bytes);
     });
     if (this.#unsentBytes > this.#unsentBytesMax) this.#full = true;
     return !this.#full;
+  }
+
+  /** Requests come by the thousand: their columns are written by hand. */
+  #encode({ payload, correlations, partitions, lengths }: ExchangeRequest): EncodedFrame {
+    const { field } = ExchangeRequestSchema;
+    this.#writer.beginBytes(field.payload.number).raw(payload);
+    this.#writer.endBytes();
+    this.#writer.packed(field.correlations.number, correlations);
+    this.#writer.packed(field.partitions.number, partitions);
+    this.#writer.packed(field.lengths.number, lengths);
+    return new EncodedFrame(this.#writer.take());
   }
 
   close(): void {
