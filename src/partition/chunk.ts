@@ -42,10 +42,9 @@ export function clientWord(bytes: Uint8Array, at: number): number {
 
 /**
  * Messages of consecutive sequences of one queue, in order: the unit of memory, of expiry and of checkpoints. Slots of gone
- * messages stay until the chunk is squeezed; the range of sequences it has taken never shrinks. It keeps its
- * own counts right and leaves timers, checkpoints and the queue's counts to its callers.
- *
- * Reads of the typed arrays are inside bounds for slots in [0, used), hence never undefined.
+ * messages stay until the chunk is squeezed; the range of sequences it has taken never shrinks. It keeps its own counts
+ * right and leaves timers, checkpoints and the queue's counts to its callers. All methods take slots in [0, used), where the
+ * typed arrays are never undefined.
  */
 export class Chunk<Queue> implements Timed, Tracked {
   readonly queue: Queue;

@@ -9,7 +9,7 @@ export interface MachineLimits {
   readonly chunkBodyBytesMax: number;
   /** *Sessions remembered: gateway processes that wrote within `sessionIdleMs`. Beyond it the one least recently used is forgotten. */
   readonly sessionsMax: number;
-  /** *A session unused for so long, in log time, is forgotten: far beyond the deadline of any retry. */
+  /** *A session unused for so long, in log time, is forgotten. A retry after that would be a new command: far beyond any deadline. */
   readonly sessionIdleMs: number;
   /** *Span of sequences of which a session's results are kept; a power of two. A gateway has far fewer commands under way. */
   readonly resultsPerSessionMax: number;

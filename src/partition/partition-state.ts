@@ -1,3 +1,4 @@
+import { assert } from "../base/index.js";
 import { ChangeSet } from "./change-set.js";
 import { type Claim, claimBefore, ClaimTable } from "./claims.js";
 import { type Session, Sessions } from "./dedupe.js";
@@ -40,6 +41,9 @@ export class PartitionState {
   readonly sessionChanges: ChangeSet<Session>;
 
   constructor(limits: MachineLimits) {
+    const { chunkMessagesMax, resultsPerSessionMax } = limits;
+    assert(chunkMessagesMax >= 1 && chunkMessagesMax <= 1_024, "a slot knows its sequence in ten bits");
+    assert((resultsPerSessionMax & (resultsPerSessionMax - 1)) === 0, "a session's window doubles up to its bound");
     this.limits = limits;
     this.sessions = new Sessions(limits.sessionsMax, limits.sessionIdleMs);
     this.sessionChanges = new ChangeSet<Session>(sessionRows((id) => this.sessions.get(id) !== undefined));
