@@ -57,7 +57,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
       open: () => openCheckpointStore({ directory: folder }),
       keys: () =>
         raw(async (database) => (await database.keys(views).all()).map((key) => Buffer.from(key).toString("hex"))),
-      read: (key) => raw(async (database) => (await database.get(Buffer.from(key, "hex"), views)) ?? new Uint8Array(0)),
+      read: (key) => raw(async (database) => database.get(Buffer.from(key, "hex"), views)),
       tamper: (key, value) =>
         raw(async (database) => {
           if (value === undefined) await database.del(Buffer.from(key, "hex"), views);

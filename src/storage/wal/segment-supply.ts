@@ -40,6 +40,9 @@ export function segmentName(segmentId: number): string {
   return `${String(segmentId).padStart(12, "0")}.seg`;
 }
 
+/** Ends an allocation that the closing of the log made pointless. */
+class Stopped extends Error {}
+
 /**
  * Prepares the files of coming segments in the background, one step at a time. Files that the log gives back are blanked (or
  * removed) strictly in the order in which they come, which is that of their ids: whenever a crash comes, the segments with
@@ -96,11 +99,13 @@ export class SegmentSupply {
     this.#kick();
   }
 
-  async stop(): Promise<void> {
+  /** Ends the work in the background. The files it held are the caller's to close. */
+  async stop(): Promise<FileHandle[]> {
     this.#stopped = true;
     this.#retry?.cancel();
-    await this.#working?.catch(() => undefined);
-    for (const { handle } of [...this.#ready, ...this.#retired, ...this.#blank]) await handle.close();
+    // Whoever began it hears of its error.
+    await Promise.allSettled([this.#working]);
+    return [...this.#ready, ...this.#retired, ...this.#blank].map(({ handle }) => handle);
   }
 
   #kick(): void {
@@ -129,7 +134,7 @@ export class SegmentSupply {
       }
       this.#reportSpace(false);
     } catch (error) {
-      if (this.#stopped) return;
+      if (error instanceof Stopped) return;
       if (systemErrorCode(error) === "ENOSPC") this.#retryLater();
       else this.#options.onFatal(asError(error));
     }
@@ -209,7 +214,7 @@ export class SegmentSupply {
   async #fill(handle: FileHandle): Promise<void> {
     const { segmentBytes, timers } = this.#options;
     for (let at = 0; at < segmentBytes; at += ALLOCATE_STEP_BYTES) {
-      if (this.#stopped) throw new Error("stopped while allocating");
+      if (this.#stopped) throw new Stopped();
       const step = Math.min(ALLOCATE_STEP_BYTES, segmentBytes - at);
       await handle.writev([ZERO_STEP.subarray(0, step)], at);
       await handle.datasync();

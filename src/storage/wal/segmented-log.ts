@@ -1,5 +1,6 @@
 import { assert } from "../../base/index.js";
 import type { Entry, HardState, Index, SnapshotMeta } from "../../raft/index.js";
+import { asError } from "../errors.js";
 import { ENTRY_BYTES_MAX } from "../limits.js";
 import type { GroupId, LogOrder, ShardLog, ShardLogStats } from "../shard-log.js";
 import type { EntryReader } from "./entry-reader.js";
@@ -160,8 +161,11 @@ export class SegmentedLog implements SegmentedShardLog {
     const { writer, segments, supply, markDurable } = this.#parts;
     await writer.finish();
     if (writer.failure === undefined) await markDurable();
-    await supply.stop();
-    for (const segment of segments.all()) await segment.handle.close();
+    const handles = [...(await supply.stop()), ...segments.all().map(({ handle }) => handle)];
+    const closed = await Promise.allSettled(handles.map((handle) => handle.close()));
+    const failed = closed.find(({ status }) => status === "rejected");
+    // After a failure of the log nothing more is to be said about its files.
+    if (failed?.status === "rejected" && writer.failure === undefined) throw asError(failed.reason);
   }
 
   #control(submit: (done: () => void, fail: (error: Error) => void) => void): Promise<void> {

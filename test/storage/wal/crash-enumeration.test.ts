@@ -11,7 +11,7 @@ import { applyOperation, type ModelState, observe, render, submitOperation } fro
 import { Workload } from "./log-workload.js";
 
 const SEED = Number(process.env["STORAGE_SEED"] ?? Date.now() % 1_000_000);
-const OPERATIONS = 45;
+const OPERATIONS = 40;
 const MODES: readonly CrashMode[] = ["keep", "lose", "tear", "tear"];
 const REPEAT = `repeat with STORAGE_SEED=${String(SEED)}`;
 
@@ -61,7 +61,7 @@ async function live(fileSystem: FaultyFileSystem, seed: number, operations: numb
     opened = await open(fileSystem, fatal, seed);
     found = await observe(opened.log, opened.groups);
   } catch (error) {
-    if ((error as { code?: string }).code !== "EIO") throw error;
+    isDeadDisk(error);
     return undefined;
   }
   const { log } = opened;
@@ -82,9 +82,15 @@ async function live(fileSystem: FaultyFileSystem, seed: number, operations: numb
     const waits = operation.type !== "checkpoint" && (operation.type !== "order" || operation.mustSync);
     if (waits && rng.between(0, 3) > 0) await Promise.race([done, died]);
   }
-  await Promise.race([log.close(), died]);
-  if (log.failure() === undefined) life.acknowledged = operations;
+  const closed = await Promise.race([log.close().then(() => true, isDeadDisk), died]);
+  if (closed === true && log.failure() === undefined) life.acknowledged = operations;
   return life;
+}
+
+/** False for the error of a dead disk; others are thrown. */
+function isDeadDisk(error: unknown): boolean {
+  if ((error as { code?: string }).code !== "EIO") throw error;
+  return false;
 }
 
 /** The recovered state is one that the life before went through, and none before its last acknowledgement. */

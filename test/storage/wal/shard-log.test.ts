@@ -284,6 +284,30 @@ describe("reading", () => {
     expect(brief(await log.read(1, 1, 6, 10_000))).toEqual(brief([...entriesFrom(1, 2, 1), ...entriesFrom(3, 2, 2)]));
   });
 
+  test("waits for a flush under way, and meanwhile shows neither what it cuts off nor what it brings", async () => {
+    const timers = new ManualTimers();
+    let stall = false;
+    const slow = { type: "slow", delayMs: 1 } as const;
+    const faulty = new FaultyFileSystem(
+      new MemoryFileSystem(),
+      ({ operation }) => (stall && operation === "datasync" ? slow : undefined),
+      timers,
+    );
+    const log = await new Fixture(faulty).openWithGroup();
+    await append(log, 1, entriesFrom(1, 5, 1));
+    await settled();
+    stall = true;
+    void append(log, 1, entriesFrom(3, 2, 2), 3);
+    await settled();
+    expect(brief(await log.read(1, 1, 6, 10_000))).toEqual(brief(entriesFrom(1, 2, 1)));
+    let read = false;
+    const reading = log.read(1, 3, 6, 10_000).finally(() => (read = true));
+    await settled();
+    expect(read).toBe(false);
+    timers.fire();
+    expect(brief(await reading)).toEqual(brief(entriesFrom(3, 2, 2)));
+  });
+
   test("keeps a segment from being used again until it is done", async () => {
     const timers = new ManualTimers();
     let stall = false;
