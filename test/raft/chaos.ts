@@ -23,6 +23,7 @@ interface Weights {
   transfer: number;
   peerDown: number;
   unreachable: number;
+  pause: number;
 }
 
 const calm: Weights = {
@@ -45,10 +46,11 @@ const calm: Weights = {
   transfer: 0,
   peerDown: 0,
   unreachable: 0,
+  pause: 0,
 };
 
 const faults: readonly (readonly [keyof Weights, number])[] = [
-  ["checkpoint", 1],
+  ["checkpoint", 2.5],
   ["drop", 6],
   ["duplicate", 6],
   ["crash", 0.4],
@@ -57,6 +59,7 @@ const faults: readonly (readonly [keyof Weights, number])[] = [
   ["transfer", 0.4],
   ["peerDown", 0.5],
   ["unreachable", 0.5],
+  ["pause", 0.6],
 ];
 
 const flightsMax = 300;
@@ -94,6 +97,8 @@ export class Chaos {
   readonly #ids: readonly number[];
   readonly #events: (readonly [number, () => void])[];
   readonly #total: number;
+  /** A process that stands still: no message reaches it and no time passes, but what it believes can still be asked. */
+  #paused = 0;
 
   constructor(seed: number) {
     const rng = new Xoshiro128(seed);
@@ -151,7 +156,7 @@ export class Chaos {
   }
 
   #any(): SimulatedReplica | undefined {
-    const live = this.cluster.live();
+    const live = this.cluster.live().filter(({ id }) => id !== this.#paused);
     return live[this.#rng.between(0, Math.max(1, live.length))];
   }
 
@@ -178,11 +183,15 @@ export class Chaos {
     return this.#ids[this.#rng.between(0, this.#ids.length)] as number;
   }
 
+  /** A position in flight, mostly one of the oldest, with a tail of latecomers; -1 when only a paused replica is addressed. */
   #flight(): number {
     const { flights } = this.cluster;
-    // Mostly in order, with a tail of latecomers.
-    const span = this.#rng.fraction() < 0.8 ? Math.min(4, flights.length) : flights.length;
-    return this.#rng.between(0, Math.max(1, span));
+    for (let i = 0; i < 4; i++) {
+      const span = i === 0 && this.#rng.fraction() < 0.8 ? Math.min(4, flights.length) : flights.length;
+      const position = this.#rng.between(0, Math.max(1, span));
+      if (flights[position]?.message.to !== this.#paused) return position;
+    }
+    return -1;
   }
 
   #action(name: keyof Weights): () => void {
@@ -223,10 +232,13 @@ export class Chaos {
       },
       checkpoint: this.#onAny((replica) => replica.checkpoint()),
       drop: () => {
-        cluster.flights.splice(this.#flight(), 1);
+        cluster.flights.splice(Math.max(0, this.#flight()), 1);
       },
       duplicate: () => {
         cluster.deliver(this.#flight(), true);
+      },
+      pause: () => {
+        this.#paused = this.#rng.fraction() < 0.5 ? (this.cluster.leader()?.id ?? this.#id()) : 0;
       },
       crash: () => this.#crash(),
       restart: () => this.#restart(),

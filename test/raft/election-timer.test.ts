@@ -2,6 +2,7 @@ import { describe, expect, it } from "@jest/globals";
 import { Xoshiro128 } from "../../src/base/index.js";
 import { ElectionTimer } from "../../src/raft/election-timer.js";
 import { defaultRaftOptions } from "../../src/raft/index.js";
+import { raftLimits } from "../../src/raft/limits.js";
 
 const timer = (electionDelayTicks = 0, seed = 1): ElectionTimer =>
   new ElectionTimer({ ...defaultRaftOptions, id: 1, rng: new Xoshiro128(seed), electionTicks: 20, electionDelayTicks });
@@ -46,6 +47,20 @@ describe("ElectionTimer", () => {
     expect(t.remainingTicks).toBeLessThan(40);
     t.restart();
     expect(t.remainingTicks).toBeLessThan(40);
+    t.heard();
+    expect(t.remainingTicks).toBeGreaterThanOrEqual(120);
+  });
+
+  it("tries again soon when an election after a suspicion fails, a bounded number of times", () => {
+    const t = timer(100);
+    t.suspect();
+    for (let round = 1; round < raftLimits.hurriedRoundsMax; round++) {
+      t.campaigned();
+      expect(t.remainingTicks).toBeLessThan(raftLimits.retryTicksEnd);
+    }
+    t.campaigned();
+    expect(t.remainingTicks).toBeGreaterThanOrEqual(20);
+    t.suspect();
     t.heard();
     expect(t.remainingTicks).toBeGreaterThanOrEqual(120);
   });

@@ -26,7 +26,7 @@ interface Order {
  * flush may have succeeded without anybody having been told.
  */
 export class SimulatedDisk {
-  hard: HardState = { term: 0, vote: 0, commit: 0 };
+  hard: HardState;
   /** Where the log starts. */
   snapshot: SnapshotMeta;
   /** Entries after the snapshot. */
@@ -35,6 +35,7 @@ export class SimulatedDisk {
   readonly #orders: Order[] = [];
 
   constructor(start: SnapshotMeta) {
+    this.hard = { term: start.term, vote: 0, commit: start.index };
     this.snapshot = start;
     this.checkpoint = { snapshot: start, history: [] };
   }
