@@ -55,7 +55,7 @@ const nodeSettings = {
     doc: "Size of a log segment, which is preallocated and recycled. Smaller: less disk for a start; more files to change over.",
   }),
   checkpointLogMib: integer({
-    fallback: 16,
+    fallback: 32,
     min: 1,
     max: 4_096,
     doc:

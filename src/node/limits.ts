@@ -30,6 +30,8 @@ export const nodeLimits = {
   snapshotPartBytes: 1024 * 1024,
   /** A transfer that makes no progress for this long is given up, since others may wait for its slot; Raft asks again. */
   snapshotStallMs: 3_000,
+  /** Bytes of a partition's newest log entries in memory; followers that lag further are served from disk. */
+  logCacheBytesMax: 2 * 1024 * 1024,
   /** Share of the disk that must be free before new messages are refused; raft.md section 4, "Disk full". */
   freeFractionMin: 0.05,
   /** Absolute floor for small disks: room for several log segments and a checkpoint. */

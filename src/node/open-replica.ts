@@ -3,6 +3,7 @@ import { loadMachine, type Machine } from "../partition/index.js";
 import type { NodeId } from "../peer/index.js";
 import { defaultRaftOptions, RaftCore, type RestoredState, type SnapshotMeta } from "../raft/index.js";
 import type { CheckpointStore, GroupId, RecoveredGroup, ShardLog } from "../storage/index.js";
+import { nodeLimits } from "./limits.js";
 import type { MemberMap } from "./members.js";
 import { Replica, type ReplicaHost } from "./replica.js";
 
@@ -57,6 +58,7 @@ export async function openReplica(
       rng: new Xoshiro128(options.newSeed()),
       heartbeatTicks: options.heartbeatTicks,
       electionTicks: options.electionTicks,
+      logCacheBytesMax: nodeLimits.logCacheBytesMax,
       // The first of a partition's nodes campaigns first, so that leaderships start out spread.
       electionDelayTicks: Math.floor((members.nodesOf(group).indexOf(nodeId) * options.electionTicks) / 4),
     },

@@ -1,5 +1,5 @@
 import path from "node:path";
-import { type DevConfig, gatewaySchema, nodeSchema, toFlags } from "../../config/index.js";
+import { type DevConfig, gatewaySchema, nodeSchema, processFlags, toFlags } from "../../config/index.js";
 import { type ClusterFile, logsFolderName, nodeNames } from "./cluster-file.js";
 import type { ProcessPlan } from "./managed-process.js";
 
@@ -7,11 +7,6 @@ import type { ProcessPlan } from "./managed-process.js";
 export const stopTimeoutMs = 10_000;
 /** All nodes stop together here: leaderships have nowhere to go. */
 const DRAIN_MS = 0;
-
-// A larger young generation: messages live for milliseconds, and should die there. The thread pool serves every group's file
-// operations, and one slow sync must not hold up the others.
-const nodeArgs = ["--max-semi-space-size=64"];
-const environment = { UV_THREADPOOL_SIZE: "16" };
 
 export interface ClusterPlan {
   readonly nodes: readonly ProcessPlan[];
@@ -42,6 +37,7 @@ export function planCluster(folder: string, cluster: ClusterFile, config: DevCon
       logLevel: config.logLevel,
     });
     const urls = operationsUrls(config.host, metricsPort);
+    const { node: nodeArgs, environment } = processFlags;
     return { name: id, nodeArgs, args: ["node", ...flags], environment, logFile: logFile(id), ...urls };
   });
   const flags = toFlags(gatewaySchema, {
@@ -54,9 +50,9 @@ export function planCluster(folder: string, cluster: ClusterFile, config: DevCon
   });
   const gateway: ProcessPlan = {
     name: "gateway",
-    nodeArgs,
+    nodeArgs: processFlags.gateway,
     args: ["gateway", ...flags],
-    environment,
+    environment: processFlags.environment,
     logFile: logFile("gateway"),
     ...operationsUrls(config.host, config.metricsBasePort),
   };
