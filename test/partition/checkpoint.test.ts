@@ -211,6 +211,17 @@ test("a session that comes back after it was forgotten is not deleted with its o
   expect(restored().stateHash()).toBe(driver.machine.stateHash());
 });
 
+test("a restored machine deletes the rows that it was restored from", () => {
+  post(9, "body", 60);
+  driver.do({ ...on, op: "claim", ttlSec: 60, graceSec: 0, limit: 5 });
+  store.take(driver.machine);
+  driver = new Driver(restored(), driver.nowMs);
+  driver.tick(600_000);
+  driver.send({ session: 5, sequence: 1, lowWater: 1 }, { ...on, op: "delete-queue" });
+  expect(takeKinds()).toEqual({ root: 1, session: 1, deletes: 1 + 2 * 3 + 1 + 1 });
+  expect(store.rows.size).toBe(2);
+});
+
 test("rows that do not fit together are refused", () => {
   const ids = post(6);
   driver.do({ ...on, op: "claim", ttlSec: 60, graceSec: 60, limit: 2 });

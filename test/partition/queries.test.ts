@@ -63,6 +63,15 @@ test("claimed messages are left out unless wanted, until their claim is over by 
   expect(page(0, 1).messages[0]?.claim).toBeUndefined();
 });
 
+test("messages of different lives in one chunk: pages show those that are alive by the clock", () => {
+  for (const ttlSec of [60, 600, 60, 600]) post(mine, 2, ttlSec);
+  driver.nowMs += 60_000;
+  expect(sequences(page(0, 20))).toEqual([3, 4, 7, 8]);
+  expect(sequences(page(0, 20, theirs, true))).toEqual([3, 4, 7, 8]);
+  const ids = [1, 3].map((sequence) => ({ incarnation: 1, sequence }));
+  expect(driver.ask({ ...on, op: "get-messages", ids }).map(({ id }) => id.sequence)).toEqual([3]);
+});
+
 test("stats name the ends that are alive", () => {
   const startMs = driver.nowMs;
   post(mine, 2_000, 60);
