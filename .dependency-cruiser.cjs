@@ -31,7 +31,7 @@ const rooms = {
   },
   gateway: {
     rooms: ["base", "contract", "command", "config", "telemetry", "rpc", "gen"],
-    npm: ["find-my-way", "@grpc/grpc-js", "@bufbuild/protobuf"],
+    npm: ["@grpc/grpc-js", "@bufbuild/protobuf"],
     builtins: any,
   },
   cli: { rooms: ["base", "contract", "config", "telemetry"], npm: ["commander"], builtins: any },

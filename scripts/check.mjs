@@ -1,6 +1,6 @@
 // npm run check [-- --stage smoke|test|full]: every check of the project, each with its time.
 //   smoke  format, lint, types, boundaries, dead code, wire definitions, unit tests (with the tidy test)
-//   test   and tests with real processes
+//   test   and whole clusters: simulated ones under fresh seeds, and real processes
 //   full   and a short chaos run (the default)
 import fs from "node:fs";
 import path from "node:path";
@@ -41,7 +41,11 @@ const checks = {
     ],
     [["unit tests", tests(suites.unit)]],
   ],
-  test: [[["integration", tests(suites.integration)]]],
+  test: [
+    // The unit tests run fixed seeds; these have not been run before. A seed that fails is printed and can be repeated.
+    [["simulation", program("simulate", "--seeds", "40", "--from", String(1_000 + Math.floor(Math.random() * 1e9)))]],
+    [["integration", tests(suites.integration)]],
+  ],
   full: [[["chaos", program("chaos", "--short")]]],
 };
 
@@ -65,6 +69,14 @@ function wantedStage() {
   process.exit(2);
 }
 
+/** Of a failed jest run, only what failed. */
+function withoutGoodNews(output) {
+  const [report] = output.split("\nSummary of all failing tests\n");
+  const end = output.match(/\nTest Suites: [^]*$/)?.[0] ?? "";
+  const lines = report.split("\n").filter((line) => !line.startsWith("PASS "));
+  return (report === output ? lines.join("\n") : lines.join("\n") + end).trimEnd();
+}
+
 const stage = wantedStage();
 const total = { passed: 0, failed: 0 };
 
@@ -75,7 +87,7 @@ async function perform([name, work]) {
   const verdict = skipped === undefined ? (good ? "ok" : "FAILED") : `skipped: ${skipped}`;
   const counts = passed === undefined ? "" : `  ${passed} passed, ${failed} failed`;
   process.stdout.write(`${name.padEnd(13)}${seconds(sinceMs).padStart(8)}  ${verdict}${counts}\n`);
-  if (!good) process.stdout.write(`${output.trimEnd()}\n`);
+  if (!good) process.stdout.write(`${withoutGoodNews(output)}\n`);
   total.passed += passed ?? (good && skipped === undefined ? 1 : 0);
   total.failed += failed ?? (good ? 0 : 1);
 }
