@@ -1,4 +1,5 @@
 import { nodeLimits } from "../../src/node/limits.js";
+import { defaultMachineLimits } from "../../src/partition/limits.js";
 import { defaultRaftOptions } from "../../src/raft/index.js";
 import type { SimOptions } from "./options.js";
 
@@ -6,13 +7,16 @@ import type { SimOptions } from "./options.js";
 export function withLimits(options: SimOptions, act: () => void): void {
   const raft = defaultRaftOptions as Record<string, number>;
   const node = nodeLimits as Record<string, number>;
-  const before = { raft: { ...raft }, node: { ...node } };
+  const machine = defaultMachineLimits as unknown as Record<string, number>;
+  const before = { raft: { ...raft }, node: { ...node }, machine: { ...machine } };
   Object.assign(raft, options.raft);
   Object.assign(node, options.node);
+  Object.assign(machine, options.machine);
   try {
     act();
   } finally {
     Object.assign(raft, before.raft);
     Object.assign(node, before.node);
+    Object.assign(machine, before.machine);
   }
 }

@@ -45,6 +45,8 @@ export interface SimOptions {
       >
     >
   >;
+  /** Departures from defaultMachineLimits. */
+  readonly machine: Readonly<Partial<Record<"chunkMessagesMax" | "chunkBodyBytesMax" | "sweptChunksMax", number>>>;
   readonly peerBufferBytesMax: number;
   readonly latencyMs: number;
   readonly jitterMs: number;
@@ -127,7 +129,14 @@ function drawLimits(
   tiny: boolean,
 ): Pick<
   SimOptions,
-  "segmentBytes" | "spares" | "checkpointLogBytes" | "logSegmentsMax" | "raft" | "node" | "peerBufferBytesMax"
+  | "segmentBytes"
+  | "spares"
+  | "checkpointLogBytes"
+  | "logSegmentsMax"
+  | "raft"
+  | "node"
+  | "machine"
+  | "peerBufferBytesMax"
 > {
   if (!tiny)
     return {
@@ -137,6 +146,7 @@ function drawLimits(
       logSegmentsMax: 16,
       raft: {},
       node: {},
+      machine: {},
       peerBufferBytesMax: 64 * 1_024 * 1_024,
     };
   const some = <T extends object>(values: T): T => {
@@ -157,13 +167,18 @@ function drawLimits(
     }),
     node: some({
       entryCommandsMax: pick(rng, [1, 3]),
-      snapshotPartBytes: pick(rng, [100, 1_000]),
-      snapshotWindow: pick(rng, [1, 2]),
+      snapshotPartBytes: pick(rng, [500, 4_000]),
+      snapshotWindow: pick(rng, [1, 2, 4]),
       checkpointSliceBytes: pick(rng, [100, 1_000]),
       applyBytesPerTurnMax: pick(rng, [100, 1_000]),
       peerFrameBytesMax: 300,
       snapshotStallMs: 2_000,
       fetchBytesMax: 300,
+    }),
+    machine: some({
+      chunkMessagesMax: pick(rng, [4, 16]),
+      chunkBodyBytesMax: pick(rng, [100, 1_000]),
+      sweptChunksMax: 4,
     }),
     // Never less than a part of a snapshot with its largest row.
     peerBufferBytesMax: 2_000_000,

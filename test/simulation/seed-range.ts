@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { type CoverageCounts, coverageNames, zeroCoverage } from "./coverage.js";
 import type { MixName } from "./mixes.js";
 import type { SeedResult } from "./simulate.js";
-import type { Chunk, Report } from "./worker.js";
+import type { Chunk, Report } from "./worker-main.js";
 
 export interface SeedRangeOptions {
   readonly from: number;
@@ -170,7 +170,7 @@ function clearProgress(): void {
 
 function startProcess(): ChildProcess {
   const program = path.join(ROOT, "test", "support", "program.mjs");
-  const worker = fileURLToPath(new URL("worker.ts", import.meta.url));
+  const worker = fileURLToPath(new URL("worker-main.ts", import.meta.url));
   // Most of what a run allocates dies with it: a large nursery halves the time spent collecting.
   return fork(program, [worker, "--no-build"], { execArgv: ["--max-semi-space-size=32"] });
 }

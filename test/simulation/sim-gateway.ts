@@ -52,7 +52,8 @@ export class SimGateway {
     this.#process = process;
     const rng = world.rng(`sessions of ${this.name}`);
     this.#router = createRouter({
-      nodes: this.#sim.nodeNames.slice(0, 2),
+      // The others are learned. Whatever core of the cluster is left, one of these is in it.
+      nodes: this.#sim.nodeNames.slice(0, (options.nodes >> 1) + 1),
       log: silentLogger,
       clusterId: CLUSTER_ID,
       gateway: this.name,
