@@ -2,14 +2,12 @@ import { randomUUID } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { type ClusterPlan, planCluster } from "../../src/cli/dev/cluster-plan.js";
 import { ManagedProcess, type ProcessEnd, type ProcessPlan } from "../../src/cli/dev/managed-process.js";
 import { probe } from "../../src/cli/dev/readiness.js";
 import { devReplicationFactor, devSchema, resolve } from "../../src/config/index.js";
 import { freePorts } from "../support/free-ports.js";
-
-const builtMain = fileURLToPath(new URL("../../dist/main.js", import.meta.url));
+import { freezeBuild } from "./frozen-build.js";
 
 const READY_MS_MAX = 60_000;
 const STOP_MS_MAX = 15_000;
@@ -35,6 +33,7 @@ export class Cluster {
   readonly partitions: number;
   /** Called when a process ends that nobody killed or stopped. */
   onUnexpectedEnd: (name: string, end: ProcessEnd) => void = () => undefined;
+  readonly #entry: string;
   readonly #plans: ReadonlyMap<string, ProcessPlan>;
   readonly #running = new Map<string, ManagedProcess>();
   readonly #expected = new WeakSet<ManagedProcess>();
@@ -48,6 +47,7 @@ export class Cluster {
     this.host = hostname;
     this.port = Number(port);
     this.folder = options.folder;
+    this.#entry = freezeBuild(options.folder);
     this.partitions = options.partitions;
     this.#plans = new Map([...plan.nodes, plan.gateway].map((each) => [each.name, each]));
     process.once("exit", this.#killAtExit);
@@ -77,7 +77,7 @@ export class Cluster {
   /** Starts a process that does not run. */
   launch(name: string): void {
     if (this.isRunning(name)) throw new Error(`${name} runs already`);
-    const started = new ManagedProcess(this.#plan(name), builtMain);
+    const started = new ManagedProcess(this.#plan(name), this.#entry);
     this.#running.set(name, started);
     void started.ended.then((end) => {
       if (!this.#expected.has(started)) this.onUnexpectedEnd(name, end);

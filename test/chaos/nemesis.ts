@@ -60,10 +60,12 @@ export class Nemesis {
   async #begin(kind: FaultKind): Promise<Fault> {
     const { cluster, recorder } = this.#options;
     const count = kind === "double" ? 2 : kind === "all" ? cluster.nodes.length : 1;
-    const nodes = this.#shuffled(cluster.nodes).slice(0, count);
-    const led = await Promise.all(nodes.map((node) => cluster.ledBy(node)));
+    const led = new Map<string, readonly number[]>();
+    for (const node of cluster.nodes) led.set(node, await cluster.ledBy(node));
+    const nodes = this.#victims(led, count);
+    const partitions = nodes.flatMap((node) => led.get(node) ?? []);
     const atMs = performance.now();
-    const fault: Fault = { kind, nodes, atMs, majorityAtMs: atMs, partitions: led.flat(), readyMs: [] };
+    const fault: Fault = { kind, nodes, atMs, majorityAtMs: atMs, partitions, readyMs: [] };
     recorder.add({ op: "fault", invoke: atMs, what: kind, target: nodes.join(" ") });
     this.faults.push(fault);
     return fault;
@@ -123,12 +125,17 @@ export class Nemesis {
     );
   }
 
-  #shuffled(nodes: readonly string[]): string[] {
-    const shuffled = [...nodes];
-    for (let i = shuffled.length - 1; i > 0; i--) {
-      const j = this.#options.rng.between(0, i + 1);
-      [shuffled[i], shuffled[j]] = [shuffled[j] as string, shuffled[i] as string];
+  /** The more a node leads, the likelier it is hit; one that leads nothing may be. */
+  #victims(led: ReadonlyMap<string, readonly number[]>, count: number): string[] {
+    const rest = new Map([...led].map(([node, partitions]) => [node, partitions.length + 1]));
+    const victims: string[] = [];
+    while (victims.length < count) {
+      const sum = [...rest.values()].reduce((total, weight) => total + weight, 0);
+      let draw = this.#options.rng.between(0, sum);
+      const [victim] = [...rest].find(([, weight]) => (draw -= weight) < 0) as [string, number];
+      rest.delete(victim);
+      victims.push(victim);
     }
-    return shuffled;
+    return victims;
   }
 }

@@ -100,7 +100,8 @@ export class RecordingClient {
     const terms = { ttl: ttlSec, grace: graceSec };
     const answer = await this.#http.request("PATCH", `/v1/queues/${queue}/claims/${claimId}`, terms);
     const timed = this.#timed("renew", queue, answer, [204], [404]);
-    this.#record({ ...timed, op: "renew", claimId, ttlSec, graceSec });
+    const denied = answer.status === 404 ? { denied: true } : {};
+    this.#record({ ...timed, op: "renew", claimId, ttlSec, graceSec, ...denied });
     return timed.outcome === "ok";
   }
 
@@ -114,7 +115,8 @@ export class RecordingClient {
     const query = claimId === undefined ? "" : `?claim_id=${claimId}`;
     const answer = await this.#http.request("DELETE", `/v1/queues/${queue}/messages/${id}${query}`);
     const timed = this.#timed("delete", queue, answer, [204], [400, 403]);
-    this.#record({ ...timed, op: "delete", ids: [id], ...(claimId === undefined ? {} : { claimId }) });
+    const denied = answer.status === 400 || answer.status === 403 ? { denied: true } : {};
+    this.#record({ ...timed, op: "delete", ids: [id], ...(claimId === undefined ? {} : { claimId }), ...denied });
     return timed.outcome === "ok";
   }
 

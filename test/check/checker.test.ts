@@ -299,7 +299,7 @@ const bad: readonly Case[] = [
       history()
         .post([0, 1], "a")
         .claim([2, 3], "k", "a")
-        .renew([4, 5], "k", { outcome: "fail" })
+        .renew([4, 5], "k", { outcome: "fail", denied: true })
         .drain(6)
         .page([7, 8], "l", "a"),
   ],
@@ -310,7 +310,7 @@ const bad: readonly Case[] = [
       history()
         .post([0, 1], "a")
         .claim([2, 3], "k", "a")
-        .delete([4, 5], "a", { outcome: "fail", claimId: "k" })
+        .delete([4, 5], "a", { outcome: "fail", claimId: "k", denied: true })
         .drain(6)
         .page([7, 8], "l", "a"),
   ],
@@ -500,8 +500,19 @@ const good: readonly (readonly [what: string, make: () => HistoryBuilder])[] = [
         .post([0, 1], "a")
         .claim([2, 3], "k", "a")
         .delete([4, 5], "a")
-        .renew([6, 7], "k", { outcome: "fail" })
+        .renew([6, 7], "k", { outcome: "fail", denied: true })
         .drain(8),
+  ],
+  [
+    "a renewal that failed for want of a leader",
+    () =>
+      history()
+        .post([0, 1], "a")
+        .claim([2, 3], "k", "a")
+        .renew([4, 5], "k", { outcome: "fail" })
+        .delete([6, 7], "a", { outcome: "fail", claimId: "k" })
+        .drain(8)
+        .page([9, 10], "l", "a"),
   ],
   [
     "stats while posts and deletes run",

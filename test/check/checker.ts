@@ -9,7 +9,7 @@ import {
   checkLoss,
   checkMisses,
   checkOrigin,
-  checkRefusals,
+  checkDenials,
 } from "./rules-of-messages.js";
 import { checkClaims } from "./rules-of-order.js";
 import { checkPagings, checkStats } from "./rules-of-views.js";
@@ -61,7 +61,7 @@ export class HistoryChecker {
       checkPagings(queue, bounds, violations);
       checkStats(queue, bounds, violations);
     }
-    checkRefusals(ledger, bounds, violations);
+    checkDenials(ledger, bounds, violations);
     return {
       valid: violations.counts.size === 0 && ledger.drainFrom !== undefined,
       violations: violations.kept,

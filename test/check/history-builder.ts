@@ -17,6 +17,8 @@ export interface Extra {
   readonly limit?: number;
   readonly claimId?: string;
   readonly includeClaimed?: boolean;
+  /** A failure that is a denial. */
+  readonly denied?: boolean;
 }
 
 /**
@@ -47,7 +49,7 @@ export class HistoryBuilder {
 
   renew([invoke, complete]: Span, claimId: string, extra: Extra = {}): this {
     const lease = { ttlSec: extra.ttlSec ?? 60, graceSec: extra.graceSec ?? 60 };
-    this.records.push({ ...this.#timed(invoke, complete, extra), op: "renew", claimId, ...lease });
+    this.records.push({ ...this.#timed(invoke, complete, extra), op: "renew", claimId, ...lease, ...deniedOf(extra) });
     return this;
   }
 
@@ -58,7 +60,13 @@ export class HistoryBuilder {
 
   delete([invoke, complete]: Span, messages: string, extra: Extra = {}): this {
     const claim = extra.claimId === undefined ? {} : { claimId: extra.claimId };
-    this.records.push({ ...this.#timed(invoke, complete, extra), op: "delete", ids: parse(messages).ids, ...claim });
+    this.records.push({
+      ...this.#timed(invoke, complete, extra),
+      op: "delete",
+      ids: parse(messages).ids,
+      ...claim,
+      ...deniedOf(extra),
+    });
     return this;
   }
 
@@ -106,6 +114,8 @@ export class HistoryBuilder {
     return { process, queue, invoke: invoke * 1_000, complete: complete * 1_000, outcome };
   }
 }
+
+const deniedOf = ({ denied }: Extra): { denied?: boolean } => (denied === undefined ? {} : { denied });
 
 function parse(messages: string): { bodies: string[]; ids: string[] } {
   const words = messages.split(" ").filter((word) => word !== "");

@@ -36,6 +36,8 @@ export interface ClaimRecord extends Timed {
 
 export interface RenewRecord extends Timed {
   readonly op: "renew";
+  /** It failed because the claim is not alive, says the server; other failures say nothing about the claim. */
+  readonly denied?: boolean;
   readonly claimId: string;
   readonly ttlSec: number;
   readonly graceSec: number;
@@ -50,6 +52,8 @@ export interface ReleaseRecord extends Timed {
 export interface DeleteRecord extends Timed {
   readonly op: "delete";
   readonly ids: readonly string[];
+  /** It failed because of who holds the message, says the server. */
+  readonly denied?: boolean;
   readonly claimId?: string;
 }
 

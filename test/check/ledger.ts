@@ -59,7 +59,7 @@ export interface Message {
 }
 
 /** A client was told that its claim does not hold this message (or at all). */
-export interface Refusal {
+export interface Denial {
   readonly record: RenewRecord | DeleteRecord;
   readonly claim: Claim;
   readonly message: Message | undefined;
@@ -107,7 +107,7 @@ const interval = ({ process, invoke, complete, outcome }: Timed): Interval => ({
 /** Takes records in any order in which a client's own follow each other, and gathers them by message, claim and queue. */
 export class Ledger {
   readonly queues = new Map<string, QueueLedger>();
-  readonly refusals: Refusal[] = [];
+  readonly denials: Denial[] = [];
   readonly counts: Counts;
   /** When the drain began; undefined while it has not. */
   drainFrom: number | undefined;
@@ -288,7 +288,7 @@ export class Ledger {
     const claim = this.#claims.get(scoped(record.queue, record.claimId));
     if (claim === undefined) return;
     if (record.outcome === "fail") {
-      this.refusals.push({ record, claim, message: undefined });
+      if (record.denied === true) this.denials.push({ record, claim, message: undefined });
       return;
     }
     this.counts.renewals += 1;
@@ -309,7 +309,7 @@ export class Ledger {
       if (message === undefined) continue;
       if (record.outcome === "fail") {
         message.deleteRefused = true;
-        if (claim !== undefined) this.refusals.push({ record, claim, message });
+        if (claim !== undefined && record.denied === true) this.denials.push({ record, claim, message });
         continue;
       }
       message.deletableFrom = Math.min(message.deletableFrom, record.invoke);

@@ -1,6 +1,7 @@
 import type { Bounds } from "./bounds.js";
+import { FirstAfter } from "./first-after.js";
 import { heldForCertainUntil, presentForCertainUntil } from "./lease.js";
-import type { Claim, Ledger, Message, QueueLedger } from "./ledger.js";
+import type { Claim, Interval, Ledger, Message, QueueLedger } from "./ledger.js";
 import type { Violations } from "./verdict.js";
 
 const at = (ms: number): string => `${Math.round(ms)} ms`;
@@ -8,15 +9,19 @@ const nameOf = (message: Message): string => `message ${message.body} (id ${mess
 
 /** Deleting a queue deletes what was in it. */
 export function applyQueueDeletions(queue: QueueLedger, bounds: Bounds): void {
-  for (const deletion of queue.deletions) {
-    const until = deletion.complete + (deletion.outcome === "unknown" ? bounds.lateMs : 0);
-    for (const message of queue.messages) {
-      const { post } = message;
-      if (post === undefined || until < post.invoke) continue;
-      message.deletableFrom = Math.min(message.deletableFrom, Math.max(deletion.invoke, post.invoke));
-      if (deletion.outcome === "ok" && post.outcome === "ok" && post.complete < deletion.invoke)
-        message.deletedBy = Math.min(message.deletedBy, deletion.complete);
-    }
+  if (queue.deletions.length === 0) return;
+  const lateOf = ({ outcome }: Interval): number => (outcome === "unknown" ? bounds.lateMs : 0);
+  const possible = new FirstAfter(
+    queue.deletions.map((one) => ({ at: one.complete + lateOf(one), value: one.invoke })),
+  );
+  const certain = queue.deletions.filter(({ outcome }) => outcome === "ok");
+  const done = new FirstAfter(certain.map((one) => ({ at: one.invoke, value: one.complete })));
+  for (const message of queue.messages) {
+    const { post } = message;
+    if (post === undefined) continue;
+    const from = Math.max(possible.leastFrom(post.invoke), post.invoke);
+    message.deletableFrom = Math.min(message.deletableFrom, from);
+    if (post.outcome === "ok") message.deletedBy = Math.min(message.deletedBy, done.leastFrom(post.complete));
   }
 }
 
@@ -114,9 +119,9 @@ export function checkExpiry(message: Message, queue: QueueLedger, bounds: Bounds
   violations.add("Q8", message.queue, what);
 }
 
-/** Q14 of claims: a renewal or delete was refused although the claim held its messages for certain. */
-export function checkRefusals(ledger: Ledger, bounds: Bounds, violations: Violations): void {
-  for (const { record, claim, message } of ledger.refusals) {
+/** Q14 of claims: a renewal or delete was denied although the claim held its messages for certain. */
+export function checkDenials(ledger: Ledger, bounds: Bounds, violations: Violations): void {
+  for (const { record, claim, message } of ledger.denials) {
     if (record.invoke < claim.complete || heldForCertainUntil(claim, bounds) <= record.complete) continue;
     // A claim ends with its last message.
     const concerned = message === undefined ? claim.messages : [message];
@@ -125,7 +130,7 @@ export function checkRefusals(ledger: Ledger, bounds: Bounds, violations: Violat
         !one.tainted && one.deletableFrom > record.complete && presentForCertainUntil(one, bounds) > record.complete,
     );
     if (!held) continue;
-    const what = `${record.op} of ${record.process} at ${at(record.invoke)} was refused although claim ${claim.id} was alive`;
+    const what = `${record.op} of ${record.process} at ${at(record.invoke)} was denied although claim ${claim.id} was alive`;
     violations.add("Q14", claim.queue, what);
   }
 }
