@@ -188,6 +188,11 @@ export class SnapshotTransfers {
 
   #store(from: NodeId, replica: Replica, part: SnapshotPart): void {
     const { group } = part;
+    // One that was accepted is never dropped for a newer one: the core counts on it.
+    if (replica.installing) {
+      this.#answer(from, part, true);
+      return;
+    }
     let incoming = this.#incoming.get(group);
     if (part.number === 0) {
       if (incoming !== undefined) this.#abandon(group, incoming);
@@ -219,6 +224,9 @@ export class SnapshotTransfers {
     if (message.type !== "snapshot-request") return;
     incoming.snapshot = message.snapshot;
     replica.step(message);
+    // The core decides now, not at the end of the event-loop turn: until then another transfer could take this one's place.
+    replica.turn();
+    if (!replica.installing) this.#abandon(part.group, incoming);
   }
 
   #answer(to: NodeId, part: SnapshotPart, failed: boolean): void {
