@@ -254,8 +254,9 @@ export class Cluster {
     }
   }
 
-  /** Makes `id` the leader by letting only its time pass. */
+  /** Makes `id` the leader by letting only its time pass; the others think that their leader is gone. */
   elect(id: number): void {
+    for (const { id: other, core } of this.live()) this.with(other, () => core.peerDown(core.status().leader));
     for (let i = 0; i < 40 && this.core(id).status().role !== "leader"; i++) {
       this.tick(id);
       this.settle();

@@ -95,18 +95,19 @@ export class Solo {
 
   /** Ticks until the role is `role`. */
   tickUntil(role: Status["role"]): this {
-    for (let i = 0; i < 20 && this.status.role !== role; i++) this.tick();
+    for (let i = 0; i < 60 && this.status.role !== role; i++) this.tick();
     if (this.status.role !== role) throw new Error(`never became ${role}`);
     return this;
   }
 
   flush(): this {
+    this.turn();
     this.replica.flushAll();
     return this.turn();
   }
 
   apply(): this {
-    this.replica.apply(1_000);
+    this.replica.apply(1_000_000);
     return this.turn();
   }
 
