@@ -2,12 +2,20 @@ import { Xoshiro128 } from "../base/index.js";
 import { loadMachine, type Machine } from "../partition/index.js";
 import type { NodeId } from "../peer/index.js";
 import { defaultRaftOptions, RaftCore, type RestoredState, type SnapshotMeta } from "../raft/index.js";
-import type { CheckpointStore, GroupId, RecoveredGroup, ShardLog } from "../storage/index.js";
+import {
+  type CheckpointStore,
+  CorruptionError,
+  type GroupId,
+  type RecoveredGroup,
+  type ShardLog,
+} from "../storage/index.js";
 import { nodeLimits } from "./limits.js";
 import type { MemberMap } from "./members.js";
 import { Replica, type ReplicaHost } from "./replica.js";
 
 export interface OpenReplicaOptions {
+  /** For messages. */
+  readonly dataDirectory: string;
   readonly nodeId: NodeId;
   readonly members: MemberMap;
   readonly log: ShardLog;
@@ -43,12 +51,19 @@ export async function openReplica(
 ): Promise<{ readonly replica: Replica; readonly checkpoint: SnapshotMeta | undefined }> {
   const { nodeId, members, log, store, host } = options;
   const start = bootstrap(members, group);
+  const root = await store.open(group);
   if (recovered === undefined) {
-    await store.clear(group);
+    if (root !== undefined)
+      throw new CorruptionError(
+        options.dataDirectory,
+        -1,
+        `the log knows nothing of partition ${String(group)}, but its checkpoint at ${String(root.snapshot.index)} is here: ` +
+          "the log was lost, and with it votes and messages that this node promised to keep",
+        "Restore the whole data folder; part of it is worth nothing",
+      );
     await log.createGroup(group, options.newIncarnation(), start);
   }
   const state = recovered?.state ?? emptyState(start);
-  const root = await store.open(group);
   const completed = root === undefined ? state : await completeInstall(log, group, state, root.snapshot);
   const machine = await restoreMachine(store, group, root?.snapshot.index ?? 0);
   const core = new RaftCore(

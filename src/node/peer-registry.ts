@@ -30,6 +30,11 @@ export class PeerRegistry {
     return new PeerRegistry(fileSystem, directory, known);
   }
 
+  /** Some peer was met: this node may have voted and acknowledged. */
+  get isKnown(): boolean {
+    return this.#known.size > 0;
+  }
+
   incarnationOf(node: string): string | undefined {
     return this.#known.get(node);
   }

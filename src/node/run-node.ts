@@ -98,8 +98,13 @@ async function startNode(start: Start, data: DataDirectory): Promise<RunningProc
     observer: metrics,
     fatal,
   });
-  await openReplicas(start, shard, opened.groups, store);
   const registry = await PeerRegistry.open(fileSystem, config.dataDir);
+  if (opened.created && registry.isKnown)
+    throw new StartRefusal(
+      `${config.dataDir} belongs to a node that has met its peers, but its log is gone, and with it votes and messages that it ` +
+        "promised to keep: restore the whole data folder",
+    );
+  await openReplicas(start, shard, opened.groups, store);
   const peers = makePeers(start, shard, registry, data.incarnation);
   const server = new Server(channelOptions);
   peers.register(server);
@@ -173,6 +178,7 @@ async function openReplicas(
   const opening = held.map(async (partition) => {
     const { replica, checkpoint } = await openReplica(
       {
+        dataDirectory: config.dataDir,
         nodeId,
         members,
         log: shard.log,

@@ -201,6 +201,7 @@ export class SimNode {
       this.#observer.recovered(this.name, partition, found);
       const { replica, checkpoint } = await openReplica(
         {
+          dataDirectory: this.name,
           nodeId: this.name,
           members: this.#members,
           log: shard.log,
