@@ -91,8 +91,9 @@ export class SimGateway {
     if (this.running) this.#account();
   }
 
-  get healthy(): boolean {
-    return this.running && this.#router?.healthy() === true;
+  /** Requests that were sent again, in this life. */
+  get retries(): number {
+    return this.#router?.stats().retries ?? 0;
   }
 
   /** Runs one call; rejects with GatewayGone when the gateway dies meanwhile or is dead. */

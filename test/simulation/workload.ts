@@ -19,6 +19,8 @@ type Outcome = Timed["outcome"];
 
 interface Answer<T> {
   readonly outcome: Outcome;
+  /** The gateway sent something again meanwhile; maybe this. */
+  readonly repeated: boolean;
   readonly value: T | undefined;
   readonly span: Pick<Timed, "invoke" | "complete" | "outcome">;
 }
@@ -149,8 +151,10 @@ class Client {
     const invoke = world.nowMs;
     let outcome: Outcome = "ok";
     let value: T | undefined;
+    const gateway = this.#gateway();
+    const retriesBefore = gateway.retries;
     try {
-      value = await this.#gateway().call(run);
+      value = await gateway.call(run);
     } catch (error) {
       outcome = this.#outcomeOf(error);
     }
@@ -159,7 +163,8 @@ class Client {
     world.trace(outcome === "ok" ? 1 : 2);
     // A moment later than the answer, so that what follows it is after it.
     await this.sleep(0.001);
-    return { outcome, value, span: { invoke, complete: world.nowMs, outcome } };
+    const repeated = gateway.retries !== retriesBefore;
+    return { outcome, repeated, value, span: { invoke, complete: world.nowMs, outcome } };
   }
 
   #outcomeOf(error: unknown): Outcome {
@@ -245,11 +250,13 @@ class Client {
       // A repeat of a claim that made one and whose lease is over by now is answered with nothing.
       const { invoke, complete } = answer.span;
       const lapsed = complete - invoke >= ttl * 1_000 - 2 * this.#sim.options.clockOffsetMsMax;
-      this.#record(lapsed ? { ...base, outcome: "unknown" } : base);
+      this.#record(answer.repeated && lapsed ? { ...base, outcome: "unknown" } : base);
       return undefined;
     }
     this.#record({
       ...base,
+      // A repeat is answered with what is left of the claim: whether there was room for more is not known.
+      limit: answer.repeated ? claim.messages.length : limit,
       claimId: claimIn(queue, claim.id),
       ids: claim.messages.map(({ id }) => idIn(queue, id)),
       bodies: claim.messages.map(bodyOf),
