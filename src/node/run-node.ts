@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
+import { systemClock, systemTimers } from "../base/index.js";
 import { GrpcPeers, type PeerHandlers, splitAddress } from "../peer/index.js";
 import { channelOptions, PROTOCOL_VERSION } from "../rpc/index.js";
 import {
@@ -22,7 +23,6 @@ import { MemberMap } from "./members.js";
 import { NodeMetrics } from "./metrics.js";
 import { openReplica } from "./open-replica.js";
 import { PeerRegistry } from "./peer-registry.js";
-import { systemClock, systemTimers } from "./real-env.js";
 import { Shard } from "./shard.js";
 
 /** What a node gets from the process that it runs in. */

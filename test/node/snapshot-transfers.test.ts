@@ -1,7 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
-import { ByteWriter } from "../../src/base/index.js";
+import { ByteWriter, systemClock, systemTimers } from "../../src/base/index.js";
 import { Checkpointer, type CheckpointerOptions } from "../../src/node/checkpointer.js";
-import { systemClock, systemTimers } from "../../src/node/real-env.js";
 import type { Replica } from "../../src/node/replica.js";
 import { SnapshotTransfers } from "../../src/node/snapshot-transfers.js";
 import { QueueMachine } from "../../src/partition/index.js";

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
-import { systemTimers } from "../../src/node/real-env.js";
+import { systemTimers } from "../../src/base/index.js";
 import { GrpcPeers, MessageFrame, type NodeId, readMessages, type SnapshotPart } from "../../src/peer/index.js";
 import { PROTOCOL_VERSION } from "../../src/rpc/index.js";
 import { createLogger } from "../../src/telemetry/index.js";

@@ -6,13 +6,12 @@
  */
 import { randomBytes } from "node:crypto";
 import type { ChannelCredentials } from "@grpc/grpc-js";
-import { type Clock, type Rng, type Timers, Xoshiro128 } from "../../base/index.js";
+import { type Clock, type Rng, systemClock, systemTimers, type Timers, Xoshiro128 } from "../../base/index.js";
 import { GrpcTransport } from "./grpc-transport.js";
 import { type RouterLimits, routerLimits } from "./limits.js";
 import type { RouterLog } from "./log.js";
 import { PartitionRouter } from "./partition-router.js";
 import { randomSession } from "./random-session.js";
-import { realClock, realTimers } from "./real-time.js";
 import type { Transport } from "./transport.js";
 
 export { type RouterLimits, routerLimits } from "./limits.js";
@@ -61,8 +60,8 @@ export function createRouter(options: RouterOptions): PartitionRouter {
         unsentBytesMax: limits.unsentBytesMax,
         ...(credentials === undefined ? {} : { credentials }),
       }),
-    clock: options.clock ?? realClock,
-    timers: options.timers ?? realTimers,
+    clock: options.clock ?? systemClock,
+    timers: options.timers ?? systemTimers,
     rng: options.rng ?? new Xoshiro128(randomBytes(4).readUInt32LE(0)),
     newSession: options.newSession ?? randomSession,
     limits,

@@ -1,7 +1,7 @@
-import type { Clock, Timer, Timers } from "../../base/index.js";
+import type { Clock, Timer, Timers } from "./env.js";
 
 /** The clocks of this machine. */
-export const realClock: Clock = {
+export const systemClock: Clock = {
   wallMs: () => Date.now(),
   monotonicMs: () => performance.now(),
 };
@@ -19,7 +19,7 @@ class NodeTimer implements Timer {
 }
 
 /** Node's timers. `soon` runs after the sockets of a turn were read, before timers. */
-export const realTimers: Timers = {
+export const systemTimers: Timers = {
   after: (delayMs, callback) => new NodeTimer(setTimeout(callback, delayMs)),
   every: (periodMs, callback) => new NodeTimer(setInterval(callback, periodMs)),
   soon: (callback) => {
