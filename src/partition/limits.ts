@@ -15,7 +15,10 @@ export interface MachineLimits {
   readonly resultsPerSessionMax: number;
   /** *Chunks swept for expired messages per entry: about 5 ms of apply at worst. The rest stays due. */
   readonly sweptChunksMax: number;
-  /** *Expired claims released per entry, about 20 messages each. The rest stays due. */
+  /**
+   * *Expired claims released per entry, about 20 messages each. The rest stays due: until the entry that releases it, a claim may
+   * hand out younger messages than those that more expired claims than this still hold.
+   */
   readonly sweptClaimsMax: number;
   /**
    * A chunk of at least `squeezeSlotsMin` slots is rewritten in memory without its gone messages when at most one in
