@@ -4,6 +4,7 @@ import {
   defaultRaftOptions,
   type Message,
   type RaftOptions,
+  type Ready,
   type SnapshotMeta,
 } from "../../src/raft/index.js";
 import { SafetyChecker } from "./safety-checker.js";
@@ -47,6 +48,10 @@ export class Cluster {
   flights: Flight[] = [];
   /** Links that are cut, as "from>to". */
   readonly cuts = new Set<string>();
+  /** Messages that get lost. */
+  lose: (message: Message) => boolean = () => false;
+  /** Called with every message when it leaves, and with every Ready. */
+  watch: { sent?(message: Message): void; drained?(id: number, ready: Ready): void } = {};
   /** Every message that was sent, in order; tests look here. */
   sent: Message[] = [];
   #proposals = 0;
@@ -61,7 +66,9 @@ export class Cluster {
         send: (message) => {
           this.sent.push(message);
           this.flights.push({ message, data: undefined });
+          this.watch.sent?.(message);
         },
+        drained: (drained, ready) => this.watch.drained?.(drained.id, ready),
         granted: (_replica, grant) => {
           this.checker.granted(grant);
         },
@@ -169,7 +176,7 @@ export class Cluster {
     if (!keep) this.flights.splice(position, 1);
     const { message, data } = flight;
     const receiver = this.replicas.get(message.to);
-    if (receiver?.alive !== true || this.#isCut(message)) return;
+    if (receiver?.alive !== true || this.#isCut(message) || this.lose(message)) return;
     if (message.type === "snapshot-request" && data !== undefined) receiver.received.set(message.snapshot.index, data);
     this.step(message);
   }
@@ -186,12 +193,6 @@ export class Cluster {
     }
   }
 
-  drop(predicate: (message: Message) => boolean): number {
-    const before = this.flights.length;
-    this.flights = this.flights.filter(({ message }) => !predicate(message));
-    return before - this.flights.length;
-  }
-
   /** Carries out one snapshot order: the newest checkpoint goes out as a message with its data. */
   sendSnapshot(id: number): void {
     this.with(id, (replica) => {
@@ -206,6 +207,7 @@ export class Cluster {
         const message: Message = { type: "snapshot-request", from: id, to: order.to, term, snapshot };
         this.sent.push(message);
         this.flights.push({ message, data });
+        this.watch.sent?.(message);
       }
       replica.core.snapshotSent(order.to, ok, ok ? snapshot.index : 0);
     });

@@ -17,6 +17,8 @@ export interface ReplicaEvents {
   send(message: Message): void;
   granted(replica: SimulatedReplica, grant: ReadGrant): void;
   applied(replica: SimulatedReplica, entry: Entry): void;
+  /** Called with every Ready, before it is carried out. */
+  drained?(replica: SimulatedReplica, ready: Ready): void;
 }
 
 const decoder = new TextDecoder();
@@ -38,8 +40,6 @@ export class SimulatedReplica {
   /** Data of snapshots that arrived, by index. */
   readonly received = new Map<number, MachineState>();
   installing: SnapshotMeta | undefined;
-  /** The last term in which this replica was told that it leads. */
-  ledTerm = 0;
   /** Orders that took entries back. */
   truncations = 0;
 
@@ -89,7 +89,7 @@ export class SimulatedReplica {
   }
 
   #carryOut(ready: Ready): void {
-    if (ready.leadership?.role === "leader") this.ledTerm = ready.leadership.term;
+    this.#events.drained?.(this, ready);
     for (const message of ready.sendNow) this.#events.send(message);
     if (ready.persist?.truncateFrom !== undefined) this.truncations++;
     if (ready.persist !== undefined) this.disk.submit(ready.persist, ready.sendAfterPersist);
