@@ -1,6 +1,7 @@
 import type { EventEmitter } from "node:events";
 import { ConfigError, type RunningProcess, StartRefusal } from "../config/index.js";
 import { ExitCode } from "./exit-code.js";
+import { SAME_SIGNAL_MS } from "./same-signal.js";
 
 /** The parts of `process` that hosting needs; a test gives its own. */
 export interface ProcessEnvironment extends Pick<EventEmitter, "on"> {
@@ -18,12 +19,6 @@ export interface HostOptions {
   readonly report: (severity: "info" | "fatal", message: string, error?: unknown) => void;
   readonly environment: ProcessEnvironment;
 }
-
-/**
- * A terminal sends Ctrl-C to every process in its foreground group and npm sends it on once more: what comes within this
- * time is the same key press.
- */
-const SAME_SIGNAL_MS = 1_000;
 
 /**
  * Runs a node or a gateway until it is told to stop: by SIGTERM, by SIGINT, or by the end of the parent that supervises it.

@@ -1,18 +1,13 @@
 import path from "node:path";
 import { type DevConfig, StartRefusal } from "../../config/index.js";
 import { ExitCode } from "../exit-code.js";
+import { SAME_SIGNAL_MS } from "../same-signal.js";
 import type { Terminal } from "../terminal.js";
 import { checkFolder, type ClusterFile, type DevSources, openCluster, removeCluster } from "./cluster-file.js";
 import { planCluster } from "./cluster-plan.js";
 import { DataLock } from "./data-lock.js";
 import { checkPorts } from "./port-check.js";
 import { Supervisor } from "./supervisor.js";
-
-/**
- * A terminal sends Ctrl-C to every process in its foreground group and npm sends it on once more: what comes within this
- * time is the same key press.
- */
-const SAME_SIGNAL_MS = 1_000;
 
 export interface DevOptions {
   readonly config: DevConfig;

@@ -6,6 +6,7 @@ import { openCluster } from "../../../src/cli/dev/cluster-file.js";
 import { type ClusterPlan, planCluster } from "../../../src/cli/dev/cluster-plan.js";
 import { Supervisor } from "../../../src/cli/dev/supervisor.js";
 import { devSchema, resolve } from "../../../src/config/index.js";
+import { isAlive } from "../../support/dev-cluster.js";
 import { eventually } from "../../support/eventually.js";
 import { freePorts } from "../../support/free-ports.js";
 import { RecordingTerminal } from "../../support/recording-terminal.js";
@@ -54,14 +55,6 @@ async function start(manners: Readonly<Record<string, string>> = {}): Promise<Ru
   });
   const done = supervisor.run(() => (ready = true));
   return { terminal, plan, stop, kill, done, pids: () => pids, wasReady: () => ready };
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
 }
 
 describe("the supervisor of a local cluster", () => {
