@@ -103,7 +103,6 @@ export class Leader {
   #changeTo(configuration: Configuration): Index {
     const index = this.#append(EntryKind.config, encodeConfiguration(configuration));
     this.#replication.configurationChanged();
-    this.#transfer.configurationChanged();
     this.#advanceCommit();
     return index;
   }

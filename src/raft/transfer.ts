@@ -2,7 +2,10 @@ import type { Progress } from "./progress.js";
 import type { ReplicaState } from "./state.js";
 import type { ReplicaId } from "./types.js";
 
-/** Hands leadership to a chosen voter (thesis 3.10): nothing is proposed until it has the whole log and was told to campaign. */
+/**
+ * Hands leadership to a chosen voter (thesis 3.10): nothing is proposed until it has the whole log and was told to campaign.
+ * The configuration does not change meanwhile either, so the target cannot be removed under way.
+ */
 export class Transfer {
   readonly #state: ReplicaState;
   #target: ReplicaId = 0;
@@ -43,10 +46,5 @@ export class Transfer {
     if (!this.active || ++this.#ticks < this.#state.options.electionTicks) return false;
     this.#target = 0;
     return true;
-  }
-
-  /** The configuration changed: a target that no longer votes is not waited for. */
-  configurationChanged(): void {
-    if (this.active && !this.#state.membership.current.voters.includes(this.#target)) this.#target = 0;
   }
 }

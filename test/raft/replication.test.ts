@@ -351,6 +351,29 @@ describe("snapshots for lagging followers", () => {
     expect(solo.replica.snapshotOrders).toHaveLength(2);
   });
 
+  it("wait for a silent replica to speak, when the log was cut behind it", () => {
+    const solo = new Solo().establish(2, 3);
+    for (let i = 0; i < 11; i++) solo.tick().step("heartbeat-reply", 3, { term: 1, context: 0 });
+    solo.core.unreachable(2);
+    for (let i = 0; i < 5; i++) solo.propose();
+    solo.flush().acknowledge(3, 6).apply();
+    solo.core.compacted({ ...snapshot, index: 5 });
+    solo.turn();
+    expect([peer(solo).state, solo.replica.snapshotOrders]).toEqual(["probe", []]);
+    solo.step("heartbeat-reply", 2, { term: 1, context: 0 });
+    expect(solo.replica.snapshotOrders).toEqual([{ to: 2, minimumIndex: 5 }]);
+  });
+
+  it("wait for a silent replica in the middle of replication, too", () => {
+    const solo = new Solo({ options: { inflightMessagesMax: 1 } }).establish(2, 3);
+    for (let i = 0; i < 5; i++) solo.propose();
+    solo.flush().acknowledge(3, 2).acknowledge(3, 6).apply();
+    for (let i = 0; i < 11; i++) solo.tick().step("heartbeat-reply", 3, { term: 1, context: 0 });
+    solo.core.compacted({ ...snapshot, index: 5 });
+    solo.turn();
+    expect([peer(solo).state, solo.replica.snapshotOrders]).toEqual(["probe", []]);
+  });
+
   it("take the place of a full window when the log was cut behind it", () => {
     const solo = new Solo({ options: { inflightMessagesMax: 1 } }).establish(2, 3);
     solo.propose();

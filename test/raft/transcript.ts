@@ -7,7 +7,7 @@ import {
   type PersistOrder,
   type Ready,
 } from "../../src/raft/index.js";
-import { Cluster, type TestOptions } from "./harness.js";
+import { Cluster } from "./harness.js";
 
 const decoder = new TextDecoder();
 
@@ -189,7 +189,7 @@ export class Transcript {
     this.#cluster = new Cluster({
       configuration: { voters, outgoing: [], learners },
       ids,
-      options: options as Partial<TestOptions>,
+      options: options,
     });
     this.#cluster.watch = {
       sent: (message) => this.#lines.push(printMessage(message)),
