@@ -12,6 +12,6 @@ export interface Fault {
   majorityAtMs: number;
   /** Partitions that the nodes led. */
   readonly partitions: readonly number[];
-  /** From the launch of a killed node to its being ready, milliseconds. */
-  readonly readyMs: number[];
+  /** From the launch of each killed node to its being ready. */
+  readonly returns: { readonly readyMs: number; readonly cpuMs: number }[];
 }

@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Rng } from "../../src/base/index.js";
+import { usageOf } from "../bench/process-usage.js";
 import type { Cluster } from "./cluster.js";
 import type { Fault, FaultKind } from "./fault.js";
+import { outagesOf } from "./outage.js";
 import type { ProbeWriter } from "./probe.js";
 import type { Recorder } from "./recorder.js";
 
@@ -30,8 +32,6 @@ const SECOND_KILL_MS_MAX = 300;
 
 /** All partitions acknowledge again by then, or the run has failed. */
 const RECOVERY_MS_MAX = 60_000;
-/** A partition that was silent for less than this is served. */
-const SILENCE_MS_MAX = 250;
 
 /** Does harm to a cluster, waits until all of it serves again, and so on. */
 export class Nemesis {
@@ -46,13 +46,13 @@ export class Nemesis {
   async run(): Promise<void> {
     const { faults, durationMs, kinds, rng } = this.#options;
     const sinceMs = performance.now();
-    await this.#recovered(sinceMs);
+    await this.#recovered();
     while (this.faults.length < faults || performance.now() - sinceMs < durationMs) {
       await sleep(rng.between(CALM_MS_MIN, CALM_MS_MAX));
       const kind = kinds[rng.between(0, kinds.length)] as FaultKind;
       const fault = await this.#begin(kind);
       await (kind === "pause" ? this.#pause(fault) : this.#kill(fault));
-      await this.#recovered(fault.majorityAtMs);
+      await this.#recovered();
       this.#tell(fault);
     }
   }
@@ -65,7 +65,7 @@ export class Nemesis {
     const nodes = this.#victims(led, count);
     const partitions = nodes.flatMap((node) => led.get(node) ?? []);
     const atMs = performance.now();
-    const fault: Fault = { kind, nodes, atMs, majorityAtMs: atMs, partitions, readyMs: [] };
+    const fault: Fault = { kind, nodes, atMs, majorityAtMs: atMs, partitions, returns: [] };
     recorder.add({ op: "fault", invoke: atMs, what: kind, target: nodes.join(" ") });
     this.faults.push(fault);
     return fault;
@@ -82,7 +82,8 @@ export class Nemesis {
     await Promise.all(
       fault.nodes.map(async (node) => {
         cluster.launch(node);
-        fault.readyMs.push(await cluster.ready(node));
+        const readyMs = await cluster.ready(node);
+        fault.returns.push({ readyMs, cpuMs: usageOf(cluster.pid(node)).cpuUs / 1_000 });
         // With more than one gone, the first to be back may complete a majority, and the last certainly does.
         if (fault.nodes.length > 1) fault.majorityAtMs = performance.now();
       }),
@@ -98,15 +99,15 @@ export class Nemesis {
     await cluster.ready(node);
   }
 
-  /** Every process is ready and every partition acknowledges. */
-  async #recovered(sinceMs: number): Promise<void> {
+  /** Every process is ready and every partition has acknowledged a write that began after that. */
+  async #recovered(): Promise<void> {
     const { cluster, probes } = this.#options;
     for (const node of cluster.nodes) await cluster.ready(node);
-    const startedMs = performance.now();
+    const readyMs = performance.now();
     for (;;) {
-      const silent = probes.filter((probe) => probe.silenceMs(sinceMs) > SILENCE_MS_MAX || probe.probes.length === 0);
+      const silent = probes.filter((probe) => !probe.servedSince(readyMs));
       if (silent.length === 0) return;
-      if (performance.now() - startedMs > RECOVERY_MS_MAX) {
+      if (performance.now() - readyMs > RECOVERY_MS_MAX) {
         const partitions = silent.map((probe) => probe.partition).join(", ");
         throw new Error(
           `partitions ${partitions} do not acknowledge ${RECOVERY_MS_MAX} ms after everything runs again`,
@@ -117,11 +118,19 @@ export class Nemesis {
   }
 
   #tell(fault: Fault): void {
-    const ready = fault.readyMs.map((ms) => `${Math.round(ms)} ms`).join(", ");
+    const returns = fault.returns.map(
+      ({ readyMs, cpuMs }) => `${Math.round(readyMs)} ms (${Math.round(cpuMs)} ms of CPU)`,
+    );
     const led = fault.partitions.length === 0 ? "nothing" : `partitions ${fault.partitions.join(" ")}`;
-    const back = ready === "" ? "" : `; ready again ${ready} after its start`;
+    const outages = outagesOf([fault], this.#options.probes).map(({ partition, ms }) => ({
+      partition,
+      ms: Math.round(ms),
+    }));
+    const worst = outages.sort((a, b) => b.ms - a.ms)[0];
+    const out = worst === undefined ? "" : `, out for ${worst.ms} ms (${worst.partition})`;
+    const back = returns.length === 0 ? "" : `; ready again ${returns.join(", ")} after its start`;
     this.#options.say(
-      `${String(this.faults.length).padStart(3)}  ${fault.kind} ${fault.nodes.join(" ")}, leading ${led}${back}`,
+      `${String(this.faults.length).padStart(3)}  ${fault.kind} ${fault.nodes.join(" ")}, leading ${led}${out}${back}`,
     );
   }
 

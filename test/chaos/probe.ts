@@ -38,14 +38,9 @@ export class ProbeWriter {
     await Promise.all(this.#underWay);
   }
 
-  /** The longest time between two acknowledgements since `sinceMs`, the time since the last one included. */
-  silenceMs(sinceMs: number): number {
-    let last = -Infinity;
-    for (let i = this.probes.length - 1; i >= 0 && last === -Infinity; i--) {
-      const probe = this.probes[i] as Probe;
-      if (probe.ok) last = probe.complete;
-    }
-    return performance.now() - Math.max(last, sinceMs);
+  /** True when a write that began at `sinceMs` or later has been acknowledged. */
+  servedSince(sinceMs: number): boolean {
+    return this.probes.findLastIndex((probe) => probe.ok && probe.invoke >= sinceMs) >= 0;
   }
 
   #tick(): void {

@@ -51,7 +51,7 @@ export function reportLines(result: RunResult, checks: readonly Check[]): string
     `  ${counts.deleted} messages deleted, ${counts.renewals} renewals, ${counts.releases} releases, ${counts.pagings} pagings of ${counts.pages} pages, ${counts.reads} reads`,
     `  ${result.left} messages were left for the drain`,
     `answers: ${answers.join(", ")}`,
-    `ready again after a start: ${spreadLine(result.faults.flatMap(({ readyMs }) => readyMs))}`,
+    `ready again after a start: ${spreadLine(result.faults.flatMap(({ returns }) => returns.map(({ readyMs }) => readyMs)))}`,
     ...outageLines(result.outages),
     "",
     ...checks.flatMap(({ name, passed, details }) => [

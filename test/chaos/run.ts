@@ -112,6 +112,9 @@ export async function runChaos(flags: ChaosFlags, folder: string, say: (line: st
     left = await drain({ clients: load.clients, queues: load.queues, recorder, patient: flags.patient });
   } catch (error) {
     stuck = error as Error;
+    say(`     ${stuck.message}`);
+    // With a cluster that does not come back, clients give up one by one.
+    await load.stop();
   } finally {
     load.close();
     recorder.close();
