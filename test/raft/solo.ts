@@ -18,11 +18,6 @@ export function entry(index: number, term: number, data = `e${String(index)}`): 
   return { index, term, kind: EntryKind.normal, data: encoder.encode(data) };
 }
 
-export const emptyEntry = (index: number, term: number): Entry => ({
-  ...entry(index, term, ""),
-  kind: EntryKind.empty,
-});
-
 /** Entries 1, 2, ... with these terms. */
 export const entriesOfTerms = (...terms: number[]): Entry[] => terms.map((term, i) => entry(i + 1, term));
 
