@@ -1,6 +1,13 @@
 import { type GatewayConfig, parseAddress, type RunningProcess, StartRefusal } from "../config/index.js";
+import { systemClock, systemTimers } from "../base/index.js";
 import type { QueueService } from "../contract/index.js";
-import { createRegistry, type Logger, type MetricsRegistry, startMetricsServer } from "../telemetry/index.js";
+import {
+  createRegistry,
+  type Logger,
+  type MetricsRegistry,
+  startMetricsServer,
+  SteadyReadiness,
+} from "../telemetry/index.js";
 import { createGateway, type GatewayServer } from "./gateway.js";
 import { registerRouterMetrics } from "./router-metrics.js";
 import { createRouter, type PartitionRouter, type RouterStats } from "./router/index.js";
@@ -14,6 +21,9 @@ const MIB = 1_048_576;
 /** Of the time that a stop may take, this share is for clients' requests; the rest is for hanging up. */
 const REQUESTS_SHARE = 0.8;
 const HANG_UP_MS = 500;
+/** A partition may be without a leader for so long before the gateway says that it is not ready; requests wait meanwhile. */
+const UNREADY_GRACE_MS = 3_000;
+const READINESS_SAMPLE_MS = 50;
 
 /** Every metric of a gateway, for the reference: none may be read, since there is no cluster behind them. */
 export function gatewayMetrics(log: Logger): MetricsRegistry {
@@ -68,16 +78,21 @@ async function serve(config: GatewayConfig, context: GatewayContext, router: Par
   const { registry, gateway } = assemble(config, context, router, () => router.stats());
   const { host, port } = parseAddress(config.listen);
   let stopping = false;
+  const readiness = new SteadyReadiness(systemClock, UNREADY_GRACE_MS);
+  const sampling = systemTimers.every(READINESS_SAMPLE_MS, () => {
+    readiness.note(router.healthy());
+  });
   const operations = await listening(`${host}:${config.metricsPort}`, "--metrics-port", () =>
     startMetricsServer({
       registry,
       port: config.metricsPort,
       host,
       health: () => true,
-      ready: () => !stopping && router.healthy(),
+      ready: () => !stopping && readiness.ready,
     }),
   );
   await listening(config.listen, "--listen", () => gateway.listen(port, host)).catch(async (error: unknown) => {
+    sampling.cancel();
     await operations.close();
     throw error;
   });
@@ -85,6 +100,7 @@ async function serve(config: GatewayConfig, context: GatewayContext, router: Par
   return {
     stop: async () => {
       stopping = true;
+      sampling.cancel();
       await gateway.close(config.stopTimeoutMs * REQUESTS_SHARE);
       await router.close(HANG_UP_MS);
       await operations.close();

@@ -32,6 +32,8 @@ export const nodeLimits = {
   snapshotStallMs: 3_000,
   /** Bytes of a partition's newest log entries in memory; followers that lag further are served from disk. */
   logCacheBytesMax: 2 * 1024 * 1024,
+  /** A partition may be without a leader for so long, an election with room to spare, before the node says that it is not ready. */
+  unreadyGraceMs: 3_000,
   /** Share of the disk that must be free before new messages are refused; raft.md section 4, "Disk full". */
   freeFractionMin: 0.05,
   /** Absolute floor for small disks: room for several log segments and a checkpoint. */

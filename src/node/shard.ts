@@ -3,7 +3,7 @@ import { RequestStatus } from "../contract/index.js";
 import { MessageFrame, type NodeId, type PeerNetwork, readMessages, type SnapshotPart } from "../peer/index.js";
 import type { Message, SnapshotMeta, SnapshotOrder } from "../raft/index.js";
 import type { CheckpointStore, GroupId, SegmentedShardLog } from "../storage/index.js";
-import type { Logger } from "../telemetry/index.js";
+import { type Logger, SteadyReadiness } from "../telemetry/index.js";
 import { Balancer } from "./balancer.js";
 import { Checkpointer } from "./checkpointer.js";
 import type { GatewayConnection, LeaderUpdateInit } from "./gateway-connection.js";
@@ -51,6 +51,7 @@ export class Shard implements ReplicaHost {
   readonly #checkpointer: Checkpointer;
   readonly #transfers: SnapshotTransfers;
   readonly #balancer: Balancer;
+  readonly #readiness: SteadyReadiness;
   #network: PeerNetwork | undefined;
   #awake: Replica[] = [];
   #touched: GatewayConnection[] = [];
@@ -65,6 +66,7 @@ export class Shard implements ReplicaHost {
     this.log = options.log;
     this.#checkpointer = new Checkpointer(options);
     this.#transfers = new SnapshotTransfers(options, this.#checkpointer);
+    this.#readiness = new SteadyReadiness(options.clock, nodeLimits.unreadyGraceMs);
     this.#balancer = new Balancer(options.nodeId, options.members);
   }
 
@@ -106,11 +108,14 @@ export class Shard implements ReplicaHost {
     this.#gateways.clear();
   }
 
-  /** Every replica here knows its leader and has applied what it knows to be committed. */
+  /** Every replica here knows its leader and has applied what it knows to be committed, but for moments. */
   get isReady(): boolean {
-    for (const replica of this.#replicas.values())
-      if (replica.leadership.leader === 0 || replica.isCatchingUp) return false;
-    return true;
+    return !this.#draining && this.#readiness.ready;
+  }
+
+  #noteReadiness(): void {
+    for (const replica of this.#replicas.values()) if (replica.leadership.leader === 0 || replica.isCatchingUp) return;
+    this.#readiness.note(true);
   }
 
   /** Waits for a checkpoint that is being written; call after `stop`. */
@@ -120,6 +125,7 @@ export class Shard implements ReplicaHost {
 
   #tick(ticks: number): void {
     for (const replica of this.#replicas.values()) replica.tick();
+    this.#noteReadiness();
     const second = Math.max(1, Math.round(1_000 / this.#options.tickMs));
     if (ticks % second !== 0) return;
     this.#checkpointer.checkDue(this.#replicas);

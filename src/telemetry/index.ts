@@ -17,4 +17,5 @@ export { createLogger, type LogDestination, type Logger, type LoggerOptions, typ
 export { type MetricsServer, type MetricsServerOptions, startMetricsServer } from "./metrics-server.js";
 export { type OperationsAnswer, OperationsEndpoints, type OperationsOptions } from "./operations.js";
 export { createRegistry, type Labels, type MetricOptions, type MetricsRegistry } from "./registry.js";
+export { SteadyReadiness } from "./steady-readiness.js";
 export { type Sample, sampleCounter, sampleGauge, type SampleOptions } from "./sampled.js";
