@@ -5,6 +5,7 @@
 export const coverageNames = [
   "kills",
   "powerLosses",
+  "crashesAtMoments",
   "restarts",
   "pauses",
   "pausesOfLeader",

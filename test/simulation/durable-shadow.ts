@@ -66,6 +66,15 @@ export class DurableShadow {
     return index <= this.#state.base || this.#state.terms[index] === term;
   }
 
+  get lastIndex(): Index {
+    return Math.max(this.#state.base, this.#state.terms.length - 1);
+  }
+
+  /** Whether a vote for `candidate` in `term`, or a later term, is on this replica's disk. */
+  hasVoted(term: Term, candidate: number): boolean {
+    return this.#state.term > term || (this.#state.term === term && this.#state.vote === candidate);
+  }
+
   /** What recovery found, held against what is possible. Takes it over. */
   recovered(found: RestoredState | undefined): Recovery {
     if (found === undefined)

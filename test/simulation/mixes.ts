@@ -5,6 +5,8 @@ export interface Faults {
   readonly kill: number;
   readonly killLeader: number;
   readonly killAll: number;
+  /** Death in the midst of something: see `moments`. */
+  readonly crashAt: number;
   readonly powerLoss: number;
   readonly powerLossAll: number;
   readonly pause: number;
@@ -34,6 +36,7 @@ const none: Faults = {
   kill: 0,
   killLeader: 0,
   killAll: 0,
+  crashAt: 0,
   powerLoss: 0,
   powerLossAll: 0,
   pause: 0,
@@ -57,6 +60,7 @@ const everything: Faults = {
   kill: 3,
   killLeader: 3,
   killAll: 0.5,
+  crashAt: 3,
   powerLoss: 3,
   powerLossAll: 0.7,
   pause: 2,
@@ -85,15 +89,18 @@ const mix = (faults: Partial<Faults>, more: Partial<Omit<Mix, "faults">> = {}): 
 /** The moods of a seed. Each is a world of its own, so that no fault hides behind another. */
 export const mixes = {
   calm: mix({ everyMs: 5_000, resetStream: 1, transfer: 1 }),
-  crashes: mix({ everyMs: 1_200, kill: 3, killLeader: 4, killAll: 0.5, gatewayKill: 0.5 }),
-  power: mix({ everyMs: 1_500, powerLoss: 4, powerLossAll: 1.5, kill: 1, diskError: 1 }),
+  crashes: mix({ everyMs: 1_200, kill: 3, killLeader: 4, killAll: 0.5, crashAt: 3, gatewayKill: 0.5 }),
+  power: mix({ everyMs: 1_500, powerLoss: 4, powerLossAll: 1.5, kill: 1, crashAt: 5, diskError: 1 }),
   pauses: mix({ everyMs: 1_500, pause: 2, pauseLeader: 4 }),
   splits: mix({ everyMs: 1_500, halves: 2, isolate: 2, isolateLeader: 4, bridge: 1, oneWay: 3 }),
   flapping: mix({ everyMs: 1_500, flapping: 3, oneWay: 1, resetStream: 3 }),
   transfers: mix({ everyMs: 250, transfer: 8, killLeader: 0.3, resetStream: 0.5 }),
   disks: mix({ everyMs: 1_500, slowDisk: 4, diskError: 2, powerLoss: 1 }, { tinyLimits: true }),
   clocks: mix({ everyMs: 1_500, clockJump: 3, killLeader: 2, transfer: 2, isolateLeader: 1 }, { skewedClocks: true }),
-  snapshots: mix({ everyMs: 1_800, kill: 2, isolate: 3, powerLoss: 2, resetStream: 1 }, { tinyLimits: true }),
+  snapshots: mix(
+    { everyMs: 1_800, kill: 2, isolate: 3, powerLoss: 2, crashAt: 3, resetStream: 1 },
+    { tinyLimits: true },
+  ),
   everything: mix(everything),
   "everything tiny": mix({ ...everything, clockJump: 1 }, { tinyLimits: true, skewedClocks: true }),
 } as const satisfies Record<string, Mix>;

@@ -1,6 +1,7 @@
 import type { Rng } from "../../src/base/index.js";
 import type { SimHost } from "./fabric.js";
 import type { Faults } from "./mixes.js";
+import { moments } from "./observer.js";
 import type { SimNode } from "./sim-node.js";
 import type { SimWorld } from "./sim-world.js";
 
@@ -69,6 +70,7 @@ export class Nemesis {
     kill: () => this.#kill(this.#anyNode()),
     killLeader: () => this.#kill(this.#anyLeader()),
     killAll: () => this.#sim.nodes.forEach((node) => this.#kill(node)),
+    crashAt: () => this.#armCrash(),
     powerLoss: () => this.#losePower(this.#anyNode()),
     powerLossAll: () => this.#sim.nodes.forEach((node) => this.#losePower(node)),
     pause: () => this.#pause(this.#anyNode()),
@@ -111,6 +113,25 @@ export class Nemesis {
     this.#later(this.#between(300, this.#rng.fraction() < 0.8 ? 2_000 : 6_000), () => {
       node.boot();
     });
+  }
+
+  /** The next node that comes to a certain moment dies within milliseconds of it. */
+  #armCrash(): void {
+    const { observer, world } = this.#sim;
+    const moment = moments[this.#rng.between(0, moments.length)];
+    const withPower = this.#rng.fraction() < 0.7;
+    const withinMs = this.#rng.fraction() < 0.5 ? 1 : 2 * this.#sim.options.syncMs;
+    observer.onMoment = (reached, name) => {
+      if (reached !== moment || this.#stopped) return;
+      observer.onMoment = undefined;
+      world.coverage.add("crashesAtMoments");
+      const node = this.#sim.node(name);
+      this.#later(this.#rng.fraction() * withinMs, () => {
+        this.#note(`${name} dies in the midst of a ${moment}`);
+        if (withPower) this.#losePower(node);
+        else this.#kill(node);
+      });
+    };
   }
 
   #pause(node: SimNode): void {
@@ -194,11 +215,17 @@ export class Nemesis {
     this.#note(`split: ${namesOf(one)} from ${namesOf(other)}, ${namesOf(between)} between`);
   }
 
+  /** Alone; or seen by the gateways, which then see two sides; or with one gateway, which sees this side only. */
   #isolate(host: SimHost): void {
-    const withGateways = this.#rng.fraction() < 0.5;
+    const kind = this.#rng.between(0, 3);
+    const gateways = this.#shuffled(this.#gatewayHosts);
+    const companions = kind === 2 ? gateways.slice(0, 1) : [];
     const rest = this.#sim.nodeHosts.filter((other) => other !== host);
-    this.#sim.fabric.split([host], withGateways ? [...rest, ...this.#gatewayHosts] : rest);
-    this.#note(`split: ${host.name} from the rest${withGateways ? " and from the gateways" : ""}`);
+    const cutOff =
+      kind === 0 ? gateways : gateways.filter((gateway) => companions.length > 0 && gateway !== companions[0]);
+    this.#sim.fabric.split([host], [...rest, ...cutOff]);
+    this.#sim.fabric.split(companions, rest);
+    this.#note(`split: ${namesOf([host, ...companions])} from ${namesOf([...rest, ...cutOff])}`);
   }
 
   /** In, out, or towards one peer only. */

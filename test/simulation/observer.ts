@@ -1,19 +1,26 @@
 import type { MemberMap } from "../../src/node/members.js";
 import type { Replica } from "../../src/node/replica.js";
 import type { ShardObserver } from "../../src/node/shard-observer.js";
+import type { Shard } from "../../src/node/shard.js";
 import type { Machine } from "../../src/partition/index.js";
 import {
+  type AppendReply,
   EntryKind,
   type Index,
   type LeadershipState,
-  type Message,
   type Ready,
+  type ReplicaId,
   type SnapshotMeta,
+  type VoteReply,
 } from "../../src/raft/index.js";
 import type { GroupId, RecoveredGroup, SegmentedShardLog } from "../../src/storage/index.js";
 import { DurableShadow } from "./durable-shadow.js";
 import { GroupLedger } from "./group-ledger.js";
 import type { World } from "./world.js";
+
+/** Moments at which a crash hurts most. */
+export const moments = ["flush", "truncation", "vote", "election", "checkpoint", "install"] as const;
+export type Moment = (typeof moments)[number];
 
 /** A state hash is linear in the state: taken after every so many entries, and whenever a checkpoint begins. */
 const HASH_EVERY = 64;
@@ -42,6 +49,13 @@ export class Observer {
   readonly #ledgers = new Map<GroupId, GroupLedger>();
   readonly #shadows = new Map<string, DurableShadow>();
   readonly #watched = new Map<string, Watched>();
+  /** Whom a replica has given its vote: key of replica and term -> candidate. */
+  readonly #votes = new Map<string, ReplicaId>();
+
+  /** Told when a node does something in the midst of which it might die. */
+  onMoment: ((moment: Moment, node: string) => void) | undefined;
+  /** Told of every machine before it is watched. */
+  onMachine: ((machine: Machine, node: string) => void) | undefined;
 
   constructor(world: World, members: MemberMap) {
     this.#world = world;
@@ -95,6 +109,8 @@ export class Observer {
       const shadow = this.#shadow(node, order.group);
       shadow.submitted(order);
       if (order.truncateFrom !== undefined) this.#world.coverage.add("truncations");
+      if (order.truncateFrom !== undefined) this.onMoment?.("truncation", node);
+      else if (order.mustSync) this.onMoment?.("flush", node);
       submit(order, () => {
         shadow.durable();
         onDurable();
@@ -110,6 +126,7 @@ export class Observer {
       if (!this.#watched.has(keyOf(node, group))) this.#world.coverage.add("installsCompletedAtStart");
       const shadow = this.#shadow(node, group);
       shadow.installing(snapshot, hard);
+      this.onMoment?.("install", node);
       await install(group, snapshot, hard);
       shadow.installed();
     };
@@ -125,6 +142,42 @@ export class Observer {
         world.coverage.add("checkpoints");
       },
     };
+  }
+
+  // --- messages
+
+  /** Looks at every message in the moment in which it leaves. */
+  watchSends(node: string, shard: Shard): void {
+    const send = shard.send.bind(shard);
+    shard.send = (group, message) => {
+      if (message.type === "vote-reply") this.#voted(node, group, message);
+      else if (message.type === "append-reply") this.#acknowledged(node, group, message);
+      else if (message.type === "vote-request" && message.transfer) this.#world.coverage.add("transferCampaigns");
+      send(group, message);
+    };
+  }
+
+  /** A replica votes once in a term, over all its lives, and its vote is on its disk before anybody hears of it. */
+  #voted(node: string, group: GroupId, { from, to, term, pre, granted }: VoteReply): void {
+    if (pre || !granted) return;
+    this.onMoment?.("vote", node);
+    const key = `${keyOf(node, group)}/${String(term)}`;
+    const other = this.#votes.get(key);
+    this.#votes.set(key, to);
+    const where = `replica ${String(from)} of partition ${String(group)}, term ${String(term)}`;
+    if (other !== undefined && other !== to)
+      this.#world.fail(`two votes: ${where}, for ${String(other)} and ${String(to)}`);
+    if (!this.#shadow(node, group).hasVoted(term, to)) this.#world.fail(`a vote that is not durable: ${where}`);
+  }
+
+  /** L7: an acknowledgement names nothing that is not on disk. */
+  #acknowledged(node: string, group: GroupId, { from, refused, index }: AppendReply): void {
+    const durable = this.#shadow(node, group).lastIndex;
+    if (refused || index <= durable) return;
+    this.#world.fail(
+      `L7 (acknowledged is durable) broken: replica ${String(from)} of partition ${String(group)} acknowledges ` +
+        `${String(index)} and has ${String(durable)} on disk`,
+    );
   }
 
   // --- replicas
@@ -185,6 +238,7 @@ export class Observer {
   }
 
   #wrapMachine(watched: Watched, machine: Machine): void {
+    this.onMachine?.(machine, watched.node);
     const apply = machine.apply.bind(machine);
     machine.apply = (index, data, replies) => {
       apply(index, data, replies);
@@ -198,6 +252,7 @@ export class Observer {
     const beginCheckpoint = machine.beginCheckpoint.bind(machine);
     machine.beginCheckpoint = () => {
       this.#compareState(watched, machine.appliedIndex);
+      this.onMoment?.("checkpoint", watched.node);
       return beginCheckpoint();
     };
   }
@@ -222,18 +277,12 @@ export class Observer {
       // Each is a read of the log; the other reads are for apply.
       coverage.add("fetchesForApply", -ready.fetches.length);
     }
-    for (const message of ready.sendNow) this.#sent(message);
-    for (const message of ready.sendAfterPersist) this.#sent(message);
     if (ready.snapshots.length > 0) {
       coverage.add("snapshotsOrdered", ready.snapshots.length);
       for (const { to, minimumIndex } of ready.snapshots)
         this.#note(watched, `owes replica ${String(to)} a snapshot from ${String(minimumIndex)} on`);
     }
     for (const grant of ready.reads) coverage.add(grant.index === 0 ? "readsRefused" : "readsServed");
-  }
-
-  #sent(message: Message): void {
-    if (message.type === "vote-request" && message.transfer) this.#world.coverage.add("transferCampaigns");
   }
 
   #leadershipMoved(watched: Watched, next: LeadershipState): void {
@@ -246,6 +295,7 @@ export class Observer {
       const { core } = watched.replica;
       const { id, firstIndex } = core.status();
       coverage.add("elections");
+      this.onMoment?.("election", watched.node);
       watched.ledger.leads(id, next.term, (index) => core.term(index), firstIndex);
     }
     if (previous.role === "candidate" && next.role === "follower") coverage.add("electionsLost");

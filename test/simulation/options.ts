@@ -167,7 +167,7 @@ function drawLimits(
     }),
     node: some({
       entryCommandsMax: pick(rng, [1, 3]),
-      snapshotPartBytes: pick(rng, [500, 4_000]),
+      snapshotPartBytes: pick(rng, [4_000, 16_000]),
       snapshotWindow: pick(rng, [1, 2, 4]),
       checkpointSliceBytes: pick(rng, [100, 1_000]),
       applyBytesPerTurnMax: pick(rng, [100, 1_000]),

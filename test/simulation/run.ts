@@ -6,6 +6,7 @@ import os from "node:os";
 import { parseArgs } from "node:util";
 import { coverageNames } from "./coverage.js";
 import { type MixName, mixNames } from "./mixes.js";
+import { mutants } from "./mutants/index.js";
 import { runSeed, type SeedResult } from "./simulate.js";
 import { SeedRange } from "./seed-range.js";
 
@@ -17,6 +18,8 @@ const usage = `usage: npm run simulate -- [options]
   --workers N          processes (default: one per two cores)
   --resume             go on with the same range where it was interrupted
   --require-coverage   fail when something never happened in the whole range
+  --mutants            plant bugs, one at a time, and see that each is found within --seeds seeds
+  --mutant TEXT        those only whose name contains the text
   --lines N            lines of a failing seed's story (default 60)
   --everything         the story of all partitions, not only of the one that failed
   --verbose            one line per seed
@@ -31,6 +34,8 @@ const { values } = parseArgs({
     workers: { type: "string" },
     resume: { type: "boolean", default: false },
     "require-coverage": { type: "boolean", default: false },
+    mutants: { type: "boolean", default: false },
+    mutant: { type: "string" },
     lines: { type: "string", default: "60" },
     everything: { type: "boolean", default: false },
     verbose: { type: "boolean", default: false },
@@ -115,7 +120,31 @@ async function many(mix: MixName | undefined): Promise<number> {
   return failed > 0 ? 1 : 0;
 }
 
+/** The mutation self-test (testing.md section 4): a bug that no seed finds is a gap in the simulator. */
+async function hunt(): Promise<number> {
+  const from = integer("from", values.from);
+  const count = integer("seeds", values.seeds);
+  const chosen = mutants.filter(({ name }) => name.includes(values.mutant ?? ""));
+  const survivors: string[] = [];
+  for (const { name, mix, plant } of chosen) {
+    let caught: SeedResult | undefined;
+    let seed = from;
+    for (; seed < from + count && caught === undefined; seed++) {
+      const result = await runSeed(seed, { mix, sabotage: plant });
+      if (result.failure !== undefined) caught = result;
+    }
+    if (caught === undefined) survivors.push(name);
+    const verdict = caught === undefined ? "SURVIVES" : `found by seed ${String(caught.seed)}`;
+    print(
+      `${verdict.padEnd(20)} ${name} (${mix})${caught === undefined ? "" : `: ${(caught.failure ?? "").slice(0, 160)}`}`,
+    );
+  }
+  print(`\n${String(chosen.length)} mutants, ${String(survivors.length)} not found within ${String(count)} seeds`);
+  return survivors.length > 0 ? 1 : 0;
+}
+
 if (values.help) print(usage);
+else if (values.mutants || values.mutant !== undefined) process.exitCode = await hunt();
 else {
   const mix = mixOf(values.mix);
   process.exitCode = values.seed === undefined ? await many(mix) : await one(integer("seed", values.seed), mix);

@@ -129,7 +129,7 @@ class SimTransport implements Transport {
   }
 
   connect(address: string, handlers: ConnectionHandlers): Connection {
-    const { fabric, options } = this.#sim;
+    const { fabric, options, hooks } = this.#sim;
     const encodes = options.encodesFrames;
     const end = fabric.dial(this.#process, this.#host, address, GATEWAY_SERVICE, {
       data: (payload) => {
@@ -145,7 +145,8 @@ class SimTransport implements Transport {
       },
     });
     return {
-      send: (frame: ExchangeRequest, bytes: number): boolean => {
+      send: (request: ExchangeRequest, bytes: number): boolean => {
+        const frame = hooks.requests?.(request) ?? request;
         end.send(encodes ? toBinary(ExchangeRequestSchema, frame) : frame, bytes);
         if (end.bufferedBytes <= UNSENT_BYTES_MAX) return true;
         end.drainBelowBytes = UNSENT_BYTES_MAX / 2;

@@ -151,20 +151,21 @@ export class SimNode {
   // --- starting
 
   async #start(process: SimProcess): Promise<void> {
-    const { world, options } = this.#sim;
+    const { world, options, hooks } = this.#sim;
     const disk = new SimDisk(this.#files, this.temper, process);
-    const store = new CheckpointEngine(new SimRows(disk, this.#rows), `store of ${this.name}`);
-    await store.removeLeftovers();
+    const engine = new CheckpointEngine(new SimRows(disk, this.#rows), `store of ${this.name}`);
+    await engine.removeLeftovers();
+    const store = hooks.store?.(engine, process) ?? engine;
     const rng = world.rng(`salts of ${this.name}`);
     const fatal = (error: Error): void => {
       this.#fatal(process, error);
     };
-    const { log, groups } = await openShardLog({
+    const opened = await openShardLog({
       directory: "/wal",
       clusterId: CLUSTER_ID,
       nodeId: this.name,
       shard: 0,
-      fileSystem: disk,
+      fileSystem: hooks.fileSystem?.(disk, process) ?? disk,
       segmentBytes: options.segmentBytes,
       spares: options.spares,
       onFatal: fatal,
@@ -177,7 +178,7 @@ export class SimNode {
       members: this.#members,
       clock: process,
       timers: process,
-      log: this.#observer.watchLog(this.name, log),
+      log: this.#observer.watchLog(this.name, hooks.log?.(opened.log, process) ?? opened.log),
       store,
       logger: silentLogger,
       tickMs: options.tickMs,
@@ -186,15 +187,21 @@ export class SimNode {
       observer: this.#observer.shardObserver(),
       fatal,
     });
-    await this.#openReplicas(shard, store, groups);
+    this.#observer.watchSends(this.name, shard);
+    await this.#openReplicas(process, shard, store, opened.groups);
     this.#serve(process, shard);
     world.timeline.note(undefined, `${this.name} serves`);
   }
 
-  async #openReplicas(shard: Shard, store: ViewableCheckpointStore, groups: readonly RecoveredGroup[]): Promise<void> {
-    const { options, world } = this.#sim;
+  async #openReplicas(
+    process: SimProcess,
+    shard: Shard,
+    store: ViewableCheckpointStore,
+    groups: readonly RecoveredGroup[],
+  ): Promise<void> {
+    const { options, world, hooks } = this.#sim;
     const rng = world.rng(`replicas of ${this.name}`);
-    const recovered = new Map(groups.map((group) => [group.group, group]));
+    const recovered = new Map(groups.map((group) => [group.group, hooks.recovered?.(group, process) ?? group]));
     for (let partition = 0; partition < options.partitions; partition++) {
       if (!this.#members.nodesOf(partition).includes(this.name)) continue;
       const found = recovered.get(partition);
@@ -210,18 +217,19 @@ export class SimNode {
           heartbeatTicks: options.heartbeatTicks,
           electionTicks: options.electionTicks,
           newIncarnation: () => rng.nextU32().toString(16).padStart(16, "0"),
-          newSeed: () => rng.nextU32(),
+          newSeed: () => hooks.newSeed?.(rng.nextU32()) ?? rng.nextU32(),
         },
         partition,
         found,
       );
       shard.add(replica, checkpoint);
+      hooks.core?.(replica.core, process);
       this.#observer.watchReplica(this.name, replica, checkpoint);
     }
   }
 
   #serve(process: SimProcess, shard: Shard): void {
-    const { fabric, options } = this.#sim;
+    const { fabric, options, hooks } = this.#sim;
     const handlers: PeerHandlers = {
       messages: (from, bytes) => {
         shard.messages(from, bytes);
@@ -247,7 +255,7 @@ export class SimNode {
     });
     this.#shard = shard;
     peers.start();
-    shard.start(peers);
+    shard.start(hooks.network?.(peers, process) ?? peers);
   }
 
   /** As `gateway-service.ts` does over gRPC. */

@@ -66,8 +66,15 @@ export class SimPeers implements PeerNetwork {
   }
 
   sendSnapshotPart(to: NodeId, part: SnapshotPart): boolean {
-    if (!part.acknowledgement) this.#options.fabric.world.coverage.add("snapshotParts");
-    return this.#write(to, { type: "part", part }, part.rows.length);
+    const { world } = this.#options.fabric;
+    if (!part.acknowledgement) world.coverage.add("snapshotParts");
+    const sent = this.#write(to, { type: "part", part }, part.rows.length);
+    if (world.timeline.kept) {
+      const what = part.acknowledgement ? (part.failed ? "refuses" : "has stored") : "sends";
+      const where = `part ${String(part.number)} of transfer ${String(part.transfer)}${sent ? "" : ", which is dropped"}`;
+      world.timeline.note(part.group, `${this.#options.host.name} ${what} ${where} (${to})`);
+    }
+    return sent;
   }
 
   isConnected(node: NodeId): boolean {

@@ -1,5 +1,6 @@
 import { MemberMap } from "../../src/node/members.js";
 import { Fabric, type SimHost } from "./fabric.js";
+import type { Hooks } from "./hooks.js";
 import { Observer } from "./observer.js";
 import type { SimOptions } from "./options.js";
 import { SimGateway } from "./sim-gateway.js";
@@ -17,6 +18,8 @@ export class SimWorld {
   readonly nodes: readonly SimNode[];
   readonly gateways: readonly SimGateway[];
   readonly nodeNames: readonly string[];
+  /** Set before anything starts. */
+  hooks: Hooks = {};
   #processes = 0;
 
   constructor(world: World, options: SimOptions) {
@@ -30,6 +33,7 @@ export class SimWorld {
       options.replicationFactor,
     );
     this.observer = new Observer(world, this.members);
+    this.observer.onMachine = (machine, node) => this.hooks.machine?.(machine, node);
     this.nodes = this.nodeNames.map((name) => new SimNode(this, name, this.#host(name), this.members, this.observer));
     this.gateways = Array.from({ length: options.gateways }, (_, i) => {
       const name = `g${String(i + 1)}`;
