@@ -8,7 +8,7 @@ import {
   type ServerDuplexStream,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { crc32c, type Timer, type Timers } from "../base/index.js";
+import { crc32c, DecodeError, type Timer, type Timers } from "../base/index.js";
 import { type PeerFrame, PeerFrameSchema, type PeerHello, PeersService } from "../gen/marconi/v1/peers_pb.js";
 import { channelOptions, serviceDefinition } from "../rpc/index.js";
 import type { Logger } from "../telemetry/index.js";
@@ -157,7 +157,7 @@ export class GrpcPeers implements PeerNetwork {
     stream.on("data", (frame: PeerFrame) => {
       if (over) return;
       if (peer !== undefined) {
-        this.#take(peer.node, frame);
+        if (!this.#takeWhole(peer.node, frame)) finish();
         return;
       }
       const hello = frame.hello;
@@ -226,6 +226,18 @@ export class GrpcPeers implements PeerNetwork {
     void isProcessGone(peer.address, peerLimits.probeTimeoutMs).then((gone) => {
       if (gone && peer.link === undefined && !this.#closed) this.#options.handlers.disconnected(peer.node, true);
     });
+  }
+
+  /** False for a frame that does not follow the format: such a peer loses its stream, and no more. */
+  #takeWhole(from: NodeId, frame: PeerFrame): boolean {
+    try {
+      this.#take(from, frame);
+      return true;
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error;
+      this.#options.log.error({ err: error, node: from }, "peer sent a malformed frame; its stream is closed");
+      return false;
+    }
   }
 
   #take(from: NodeId, frame: PeerFrame): void {

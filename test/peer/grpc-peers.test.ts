@@ -48,6 +48,7 @@ class TestNode {
       peers: new Map(others.map(([node, port]) => [node, `127.0.0.1:${String(port)}`])),
       handlers: {
         messages: (from, bytes) => {
+          readMessages(bytes);
           this.frames.push({ from, bytes });
           note(`messages from ${from}`);
         },
@@ -182,6 +183,19 @@ describe("streams between nodes", () => {
     running = [one, back];
     await back.start(ports.get("n2") ?? 0);
     await until(() => one.peers.isConnected("n2"), "the connection after the restart");
+  });
+
+  test("a peer that sends what no peer sends loses its stream, and no more", async () => {
+    const { one, two } = await pair();
+    await until(() => one.peers.isConnected("n2") && two.peers.isConnected("n1"), "a connection");
+    const garbage = frameOf(1);
+    // The type of the message, behind the header of the field and the group.
+    garbage[9] = 99;
+    one.peers.send("n2", garbage);
+    await until(() => saw("n2", "disconnected n1"), "the end of the stream");
+    await until(() => one.peers.isConnected("n2") && two.peers.isConnected("n1"), "another stream");
+    one.peers.send("n2", frameOf(7));
+    await until(() => two.frames.length > 0, "a frame that is well-formed");
   });
 
   test.each([
