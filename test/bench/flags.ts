@@ -47,7 +47,7 @@ const options = {
 } as const;
 
 /** One leader's and followers' cost are told apart on these rows. */
-const roleChoice: Choice = { ...fullChoice, bodies: [100], connections: [64], queues: [1] };
+const roleChoice = { bodies: [100], connections: [64], queues: [1] };
 
 export function parseFlags(args: readonly string[]): BenchFlags {
   const values = parse(args);
@@ -62,7 +62,7 @@ export function parseFlags(args: readonly string[]): BenchFlags {
     queues: numbers(values.queues, base.queues),
     only: values.only ?? "",
   };
-  const roles = values.queues === undefined ? scenariosOf({ ...roleChoice, only: choice.only }) : [];
+  const roles = values.queues === undefined ? scenariosOf({ ...choice, ...roleChoice }) : [];
   return {
     nodes: positive(values.nodes ?? "3"),
     partitions: positive(values.partitions ?? "12"),

@@ -3,8 +3,6 @@ import fs from "node:fs";
 /** What a process has used so far, as Linux counts it; all its threads. */
 export interface ProcessUsage {
   readonly cpuUs: number;
-  /** Bytes that went, or will go, to the disk. */
-  readonly writtenBytes: number;
   readonly rssBytes: number;
 }
 
@@ -15,10 +13,8 @@ export function usageOf(pid: number): ProcessUsage {
   const stat = fs.readFileSync(`/proc/${pid}/stat`, "utf8");
   // The name in parentheses may hold anything; fields are counted from behind it. utime and stime are the 14th and 15th of all.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  const written = /^write_bytes: (\d+)$/m.exec(fs.readFileSync(`/proc/${pid}/io`, "utf8"));
   return {
     cpuUs: (Number(fields[11]) + Number(fields[12])) * US_PER_TICK,
-    writtenBytes: Number(written?.[1] ?? 0),
     rssBytes: rssOf(pid),
   };
 }

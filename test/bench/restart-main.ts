@@ -11,10 +11,19 @@ import { rssOf, usageOf } from "./process-usage.js";
 import { QueueAdmin } from "./queue-admin.js";
 import { writeSection } from "./report-file.js";
 
+const usage = `usage: npm run bench:restart -- [flags]
+  --messages 1000000  messages that wait
+  --bytes 100         of a message's body
+  --folder DIR        where data is kept while it runs
+  --write             put the table into docs/performance.md`;
+
 const text = { type: "string" } as const;
-const { values } = parseArgs({
-  options: { messages: text, bytes: text, folder: text, write: { type: "boolean" } },
-});
+const flag = { type: "boolean" } as const;
+const { values } = parseArgs({ options: { messages: text, bytes: text, folder: text, write: flag, help: flag } });
+if (values.help === true) {
+  process.stdout.write(`${usage}\n`);
+  process.exit(0);
+}
 const messages = Number(values.messages ?? "1000000");
 const bodyBytes = Number(values.bytes ?? "100");
 const PER_POST = 100;

@@ -47,9 +47,10 @@ const scenarioColumns: readonly Column[] = [
 
 const diskColumns: readonly Column[] = [
   { title: "CPU load", text: (row) => us(row.load.cpuUs / row.messages) },
+  { title: "log B/msg", text: (row) => count(row.loggedBytes / row.messages) },
   {
-    title: "disk B/msg",
-    text: (row) => count(nodesOf(row).reduce((sum, usage) => sum + usage.writtenBytes, 0) / row.messages),
+    title: "device B/msg",
+    text: ({ deviceBytes, messages }) => (deviceBytes === undefined ? "-" : count(deviceBytes / messages)),
   },
   { title: "RSS node MiB", text: (row) => mib(Math.max(...nodesOf(row).map((usage) => usage.rssBytes))) },
   { title: "RSS gateway MiB", text: (row) => mib(Math.max(...roles(row, "gateway").map((usage) => usage.rssBytes))) },

@@ -139,6 +139,16 @@ export class Cluster {
     );
   }
 
+  /** The sum of all samples of a metric, as a process tells it now; 0 when it tells nothing. */
+  async metric(name: string, metric: string): Promise<number> {
+    const metrics = await this.#metrics(name);
+    let sum = 0;
+    for (const line of metrics.split("\n"))
+      if (line.startsWith(metric) && /^(\{| )/.test(line.slice(metric.length)))
+        sum += Number(line.slice(line.lastIndexOf(" ") + 1));
+    return sum;
+  }
+
   async #metrics(name: string): Promise<string> {
     try {
       const signal = AbortSignal.timeout(METRICS_TIMEOUT_MS);
