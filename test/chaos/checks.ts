@@ -16,6 +16,8 @@ export interface RunFacts {
   readonly faultsWanted: number;
   readonly outages: readonly Outage[];
   readonly tally: Tally;
+  /** Claims were waited for at the end, so some must have lapsed. */
+  readonly patient: boolean;
   /** "n1 ended by itself: exit code 1". */
   readonly deaths: readonly string[];
 }
@@ -24,11 +26,19 @@ const check = (name: string, details: readonly string[]): Check => ({ name, pass
 
 /** Every rule, and that the run did what it is for: a test that injected nothing proves nothing. */
 export function checksOf(facts: RunFacts): Check[] {
-  const { verdict, faults, faultsWanted, outages, tally, deaths } = facts;
+  const { verdict, faults, faultsWanted, outages, tally, deaths, patient } = facts;
   const { counts } = verdict;
-  const idle = (["acknowledged", "claims", "renewals", "releases", "deleted", "pagings", "reads"] as const).filter(
-    (what) => counts[what] === 0,
-  );
+  const parts = [
+    "acknowledged",
+    "claims",
+    "redelivered",
+    "renewals",
+    "releases",
+    "deleted",
+    "pagings",
+    "reads",
+  ] as const;
+  const idle = [...parts, ...(patient ? (["lapses"] as const) : [])].filter((what) => counts[what] === 0);
   return [
     ...(Object.keys(rules) as Rule[]).map((rule) => checkRule(rule, verdict)),
     check(

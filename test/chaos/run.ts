@@ -100,7 +100,7 @@ export async function runChaos(flags: ChaosFlags, folder: string, say: (line: st
   };
   const load = new Load(flags, { host: cluster.host, port: cluster.port, recorder, tally });
   const rng = new Xoshiro128(deriveSeed(flags.seed, "nemesis"));
-  const { kinds, faults, durationMs } = flags;
+  const { kinds, faults, durationMs, patient } = flags;
   const nemesis = new Nemesis({ cluster, recorder, rng, probes: load.probes, kinds, faults, durationMs, say });
   let left = 0;
   let stuck: Error | undefined;
@@ -109,7 +109,7 @@ export async function runChaos(flags: ChaosFlags, folder: string, say: (line: st
     load.start();
     await nemesis.run();
     await load.stop();
-    left = await drain({ clients: load.clients, queues: load.queues, recorder, patient: flags.patient });
+    left = await drain({ clients: load.clients, queues: load.queues, recorder, patient });
   } catch (error) {
     stuck = error as Error;
     say(`     ${stuck.message}`);
@@ -122,7 +122,7 @@ export async function runChaos(flags: ChaosFlags, folder: string, say: (line: st
   }
   const verdict = await judge(historyFile(folder));
   const outages = outagesOf(nemesis.faults, load.probes);
-  return { verdict, faults: nemesis.faults, faultsWanted: faults, outages, tally, deaths, left, stuck };
+  return { verdict, faults: nemesis.faults, faultsWanted: faults, outages, tally, deaths, patient, left, stuck };
 }
 
 /** A node that dies this often by itself is not started again. */
