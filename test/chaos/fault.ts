@@ -8,8 +8,8 @@ export interface Fault {
   readonly nodes: readonly string[];
   /** When it began. */
   readonly atMs: number;
-  /** When the last process that was needed for a majority was started again or resumed; the same as `atMs` for one node. */
-  majorityAtMs: number;
+  /** When what was killed was started again. */
+  startedAgainMs: number;
   /** Partitions that the nodes led. */
   readonly partitions: readonly number[];
   /** From the launch of each killed node to its being ready. */

@@ -65,7 +65,7 @@ export class Nemesis {
     const nodes = this.#victims(led, count);
     const partitions = nodes.flatMap((node) => led.get(node) ?? []);
     const atMs = performance.now();
-    const fault: Fault = { kind, nodes, atMs, majorityAtMs: atMs, partitions, returns: [] };
+    const fault: Fault = { kind, nodes, atMs, startedAgainMs: atMs, partitions, returns: [] };
     recorder.add({ op: "fault", invoke: atMs, what: kind, target: nodes.join(" ") });
     this.faults.push(fault);
     return fault;
@@ -79,13 +79,12 @@ export class Nemesis {
     }
     await sleep(rng.between(AWAY_MS_MIN, AWAY_MS_MAX));
     await Promise.all(fault.nodes.map((node) => cluster.kill(node)));
+    fault.startedAgainMs = performance.now();
     await Promise.all(
       fault.nodes.map(async (node) => {
         cluster.launch(node);
         const readyMs = await cluster.ready(node);
         fault.returns.push({ readyMs, cpuMs: usageOf(cluster.pid(node)).cpuUs / 1_000 });
-        // With more than one gone, the first to be back may complete a majority, and the last certainly does.
-        if (fault.nodes.length > 1) fault.majorityAtMs = performance.now();
       }),
     );
   }

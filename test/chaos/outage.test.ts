@@ -4,7 +4,7 @@ import { histogramLines, outagesOf, spreadOf, worstPerFault } from "./outage.js"
 import type { Probe, ProbeWriter } from "./probe.js";
 
 const fault = (atMs: number, partitions: readonly number[]): Fault => ({
-  ...{ kind: "kill", nodes: ["n1"], atMs, majorityAtMs: atMs, partitions, returns: [] },
+  ...{ kind: "kill", nodes: ["n1"], atMs, startedAgainMs: atMs, partitions, returns: [] },
 });
 
 const writer = (partition: number, ...probes: Probe[]): ProbeWriter =>

@@ -20,15 +20,16 @@ export function outageLines(outages: readonly Outage[]): string[] {
       `unavailability after ${kind}, from the fault to the first acknowledged write:`,
       `  the partition that waited longest, per fault: ${spreadLine(worst)}`,
       `  every partition that lost its leader:         ${spreadLine(some.map((outage) => outage.ms))}`,
-      ...(kind === "kill" || kind === "pause" ? [] : sinceMajority(some)),
+      ...(kind === "kill" || kind === "pause" ? [] : sinceStart(some)),
       ...histogramLines(worst),
     ];
   });
 }
 
-function sinceMajority(outages: readonly Outage[]): string[] {
-  const since = outages.map(({ fault, ms: outageMs }) => Math.max(0, outageMs - (fault.majorityAtMs - fault.atMs)));
-  return [`  counted from when all nodes were ready again:  ${spreadLine(since)}`];
+/** Without a majority nothing can be acknowledged until nodes are back: what they then take is theirs. */
+function sinceStart(outages: readonly Outage[]): string[] {
+  const since = outages.map(({ fault, ms: outageMs }) => Math.max(0, outageMs - (fault.startedAgainMs - fault.atMs)));
+  return [`  counted from when nodes were started again:   ${spreadLine(since)}`];
 }
 
 function faultLine(faults: readonly Fault[]): string {
