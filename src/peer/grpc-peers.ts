@@ -48,6 +48,8 @@ interface Peer {
 export class GrpcPeers implements PeerNetwork {
   readonly #options: GrpcPeersOptions;
   readonly #peers = new Map<NodeId, Peer>();
+  /** Ends each stream that is open, those that have not said hello included. */
+  readonly #streams = new Set<() => void>();
   #closed = false;
 
   constructor(options: GrpcPeersOptions) {
@@ -94,16 +96,16 @@ export class GrpcPeers implements PeerNetwork {
     return this.#peers.get(node)?.link !== undefined;
   }
 
-  /** Bytes waiting towards `node`. */
-  bufferedBytes(node: NodeId): number {
-    return this.#peers.get(node)?.link?.bufferedBytes ?? 0;
+  /** Bytes waiting towards each peer that is connected. */
+  *bufferedBytes(): Generator<readonly [NodeId, number]> {
+    for (const { node, link } of this.#peers.values()) if (link !== undefined) yield [node, link.bufferedBytes];
   }
 
   close(): Promise<void> {
     this.#closed = true;
+    for (const finish of [...this.#streams]) finish();
     for (const peer of this.#peers.values()) {
       peer.redial?.cancel();
-      peer.link?.close();
       peer.client?.close();
     }
     return Promise.resolve();
@@ -145,11 +147,13 @@ export class GrpcPeers implements PeerNetwork {
     const finish = (): void => {
       if (over) return;
       over = true;
+      this.#streams.delete(finish);
       helloTimer.cancel();
       link.close();
       if (peer?.link === link) this.#lost(peer);
       if (dialled !== undefined) this.#redialLater(dialled);
     };
+    this.#streams.add(finish);
     stream.on("error", finish);
     stream.on("end", finish);
     stream.on("close", finish);
@@ -162,6 +166,10 @@ export class GrpcPeers implements PeerNetwork {
       }
       const hello = frame.hello;
       if (hello === undefined) {
+        this.#options.log.error(
+          { address: dialled?.address },
+          "a peer's first frame carries no hello; its stream is closed",
+        );
         finish();
         return;
       }
@@ -211,6 +219,8 @@ export class GrpcPeers implements PeerNetwork {
   #established(peer: Peer, link: PeerLink): void {
     const previous = peer.link;
     peer.link = link;
+    // What was on its way in the old stream is lost, although its end was not noticed yet.
+    if (previous !== undefined) this.#options.handlers.disconnected(peer.node, false);
     peer.redialDelayMs = peerLimits.redialDelayMsMin;
     peer.refusal = undefined;
     previous?.close();

@@ -94,15 +94,23 @@ function writeEntries(out: ByteWriter, entries: readonly Entry[]): void {
   }
 }
 
-function readEntries(input: ByteReader, prevIndex: number): Entry[] {
+/** What the core would stop the process for is refused here: terms that descend or exceed the message's, a broken configuration. */
+function readEntries(input: ByteReader, prevIndex: number, prevTerm: number, messageTerm: number): Entry[] {
   const count = input.u32();
   const entries: Entry[] = [];
+  let termMin = prevTerm;
   for (let i = 0; i < count; i++) {
+    const index = prevIndex + 1 + i;
     const term = input.u64();
     const kind = input.u8();
     if (kind !== EntryKind.normal && kind !== EntryKind.empty && kind !== EntryKind.config)
       throw new DecodeError(`entry kind ${String(kind)}`);
-    entries.push({ index: prevIndex + 1 + i, term, kind, data: input.bytes32() });
+    if (term < termMin || term > messageTerm || !Number.isSafeInteger(index))
+      throw new DecodeError(`entry ${String(index)} of term ${String(term)} in a message of ${String(messageTerm)}`);
+    const data = input.bytes32();
+    if (kind === EntryKind.config) decodeConfiguration(data);
+    entries.push({ index, term, kind, data });
+    termMin = term;
   }
   return entries;
 }
@@ -149,7 +157,14 @@ function readFields(
       const prevIndex = input.u64();
       const prevTerm = input.u64();
       const commit = input.u64();
-      return { type, ...envelope, prevIndex, prevTerm, commit, entries: readEntries(input, prevIndex) };
+      return {
+        type,
+        ...envelope,
+        prevIndex,
+        prevTerm,
+        commit,
+        entries: readEntries(input, prevIndex, prevTerm, envelope.term),
+      };
     }
     case "append-reply":
       return { type, ...envelope, refused: a, index: input.u64(), hintIndex: input.u64(), hintTerm: input.u64() };
