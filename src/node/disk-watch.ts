@@ -21,9 +21,10 @@ export class DiskWatch {
     this.#log = log;
   }
 
-  /** `changed` hears when posts must be refused (true) and when they may go on. */
+  /** `changed` hears at once how it is if posts must be refused already, then when they must (true) and when they may go on. */
   onChange(changed: (full: boolean) => void): void {
     this.#changed = changed;
+    if (this.#full) changed(true);
   }
 
   /** The log found no room for a spare segment, or has one again. */

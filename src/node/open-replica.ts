@@ -64,6 +64,14 @@ export async function openReplica(
     await log.createGroup(group, options.newIncarnation(), start);
   }
   const state = recovered?.state ?? emptyState(start);
+  if ((root?.snapshot.index ?? 0) < state.snapshot.index)
+    throw new CorruptionError(
+      options.dataDirectory,
+      -1,
+      `the log of partition ${String(group)} begins after ${String(state.snapshot.index)}, but its checkpoint ` +
+        (root === undefined ? "is gone" : `is that of ${String(root.snapshot.index)}`),
+      "Restore the whole data folder; part of it is worth nothing",
+    );
   const completed = root === undefined ? state : await completeInstall(log, group, state, root.snapshot);
   const machine = await restoreMachine(store, group, root?.snapshot.index ?? 0);
   const core = new RaftCore(
