@@ -1,7 +1,7 @@
-import type { Clock, Timers } from "../base/index.js";
+import { assert, type Clock, type Timers } from "../base/index.js";
 import type { CheckpointRow } from "../partition/index.js";
-import type { SnapshotMeta } from "../raft/index.js";
-import type { CheckpointStore, GroupId, SegmentedShardLog } from "../storage/index.js";
+import type { Index, SnapshotMeta } from "../raft/index.js";
+import type { GroupId, SegmentedShardLog, ViewableCheckpointStore } from "../storage/index.js";
 import type { Logger } from "../telemetry/index.js";
 import { nodeLimits } from "./limits.js";
 import type { Replica } from "./replica.js";
@@ -11,7 +11,7 @@ export interface CheckpointerOptions {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly log: SegmentedShardLog;
-  readonly store: CheckpointStore;
+  readonly store: ViewableCheckpointStore;
   readonly logger: Logger;
   readonly checkpointLogBytes: number;
   readonly logSegmentsMax: number;
@@ -21,13 +21,18 @@ export interface CheckpointerOptions {
 
 /**
  * Writes checkpoints, one partition at a time, so that a restart replays little and the log can be recycled. The log keeps
- * the entries between the last two checkpoints for followers that come back after a short absence.
+ * the entries between the last two checkpoints for followers that come back after a short absence, and those that replicas
+ * which are catching up still need: without them a replica that was given a snapshot under load would need another at once.
  */
 export class Checkpointer {
   readonly #options: CheckpointerOptions;
   readonly #latest = new Map<GroupId, SnapshotMeta>();
+  /** Snapshots on their way to peers: what follows them in the log is needed next. */
+  readonly #pins = new Set<{ readonly group: GroupId; readonly index: Index }>();
   #running: Promise<void> | undefined;
   #closed = false;
+  /** Nobody knows what is stored: nothing more is written. */
+  #failed = false;
 
   constructor(options: CheckpointerOptions) {
     this.#options = options;
@@ -43,6 +48,15 @@ export class Checkpointer {
     this.#latest.set(group, snapshot);
   }
 
+  /** Keeps the log of `group` after `index`, as long as there is room for it, until the returned function is called. */
+  pin(group: GroupId, index: Index): () => void {
+    const pin = { group, index };
+    this.#pins.add(pin);
+    return () => {
+      this.#pins.delete(pin);
+    };
+  }
+
   /**
    * Starts a checkpoint if one is due and none runs: of a partition that keeps old segments alive while the log is too long,
    * else of the one with the most log beyond its last checkpoint, once that is over the bound.
@@ -52,8 +66,10 @@ export class Checkpointer {
     const { log, checkpointLogBytes, logSegmentsMax } = this.#options;
     if (log.stats().segments > logSegmentsMax) {
       const pinning = log.pinning(1).map((group) => replicas.get(group))[0];
-      if (pinning !== undefined) void this.exclusively(() => this.#unpin(pinning));
-      return;
+      if (pinning !== undefined) {
+        void this.exclusively(() => this.#unpin(pinning));
+        return;
+      }
     }
     let most = checkpointLogBytes;
     let due: Replica | undefined;
@@ -73,22 +89,26 @@ export class Checkpointer {
 
   /** Runs `task` while no checkpoint runs; an error in it is fatal. */
   exclusively(task: () => Promise<void>): Promise<void> {
-    const settled = (this.#running ?? Promise.resolve()).then(task).then(
-      () => {
-        if (this.#running === settled) this.#running = undefined;
-      },
-      (error: unknown) => {
-        this.#options.fatal(error as Error);
-      },
-    );
+    if (this.#failed) return Promise.resolve();
+    const settled = (this.#running ?? Promise.resolve())
+      .then(() => (this.#failed ? undefined : task()))
+      .then(
+        () => {
+          if (this.#running === settled) this.#running = undefined;
+        },
+        (error: unknown) => {
+          this.#failed = true;
+          this.#options.fatal(error as Error);
+        },
+      );
     this.#running = settled;
     return settled;
   }
 
-  /** Waits for the one that runs; starts no other. */
+  /** Waits for what runs and what was asked for; starts no other. */
   async close(): Promise<void> {
     this.#closed = true;
-    await this.#running;
+    while (this.#running !== undefined && !this.#failed) await this.#running;
   }
 
   /** Gives up the log before the newest checkpoint, after making one where there is news: a peer that needs it gets a snapshot. */
@@ -125,14 +145,29 @@ export class Checkpointer {
         timers.soon(resolve);
       });
     }
-    if (replica.machine !== machine) return;
     await store.write(group, { snapshot, puts, deletes });
     cursor.committed();
-    if (replica.machine !== machine) return;
+    assert(replica.machine === machine, "nothing is installed while a checkpoint runs");
     this.#latest.set(group, snapshot);
-    const base = previous ?? snapshot;
-    log.checkpointed(group, snapshot, base.index + 1);
-    core.compacted(base);
+    const kept = this.#keptAfter(replica, previous ?? snapshot);
+    log.checkpointed(group, snapshot, kept.index + 1);
+    core.compacted(kept);
     observer.checkpointed(clock.monotonicMs() - startedMs, bytes);
+  }
+
+  /** What the log may begin after: `base`, or less for the sake of peers that are catching up or about to. */
+  #keptAfter({ group, core }: Replica, base: SnapshotMeta): SnapshotMeta {
+    const { peers, firstIndex } = core.status();
+    let { index } = base;
+    for (const pin of this.#pins) if (pin.group === group) index = Math.min(index, pin.index);
+    for (const peer of peers) {
+      const lives = peer.state === "replicate" || (peer.state === "probe" && peer.recentlyActive);
+      if (lives) index = Math.min(index, peer.match);
+    }
+    index = Math.max(index, firstIndex - 1);
+    const term = core.term(index);
+    if (index >= base.index || term === undefined) return base;
+    const { configuration, index: configurationIndex } = core.configurationAt(index);
+    return { index, term, configuration, configurationIndex };
   }
 }

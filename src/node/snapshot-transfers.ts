@@ -1,7 +1,7 @@
-import { ByteReader, ByteWriter } from "../base/index.js";
+import { ByteReader, ByteWriter, DecodeError } from "../base/index.js";
 import { loadMachine, type MachineLoader } from "../partition/index.js";
 import { type NodeId, type PeerNetwork, readMessage, type SnapshotPart, writeMessage } from "../peer/index.js";
-import type { ReplicaId, SnapshotMeta, SnapshotOrder } from "../raft/index.js";
+import type { Message, ReplicaId, SnapshotMeta, SnapshotOrder } from "../raft/index.js";
 import type { GroupId, Row, StagedCheckpoint } from "../storage/index.js";
 import type { Checkpointer, CheckpointerOptions } from "./checkpointer.js";
 import { nodeLimits } from "./limits.js";
@@ -19,6 +19,9 @@ interface Outgoing {
   /** Wakes the sender when the window opens or the transfer is over. */
   wake: (() => void) | undefined;
 }
+
+/** What the last part of a transfer carries for the core. */
+type Announcement = Extract<Message, { readonly type: "snapshot-request" }>;
 
 /** A checkpoint that arrives. Parts are stored one after the other. */
 interface Incoming {
@@ -40,8 +43,12 @@ export class SnapshotTransfers {
   readonly #checkpointer: Checkpointer;
   readonly #outgoing = new Map<number, Outgoing>();
   readonly #incoming = new Map<GroupId, Incoming>();
+  /** Orders that found no slot: answered at the next sweep, so that their leaders ask again. */
+  #refused: { readonly replica: Replica; readonly to: ReplicaId }[] = [];
+  readonly #streams = new Set<Promise<void>>();
   #network: PeerNetwork | undefined;
   #lastTransfer = 0;
+  #stopped = false;
 
   constructor(options: CheckpointerOptions, checkpointer: Checkpointer) {
     this.#options = options;
@@ -52,14 +59,34 @@ export class SnapshotTransfers {
     this.#network = network;
   }
 
+  get sending(): number {
+    return this.#outgoing.size;
+  }
+
+  get receiving(): number {
+    return this.#incoming.size;
+  }
+
+  /** Ends what is under way; nothing begins any more. */
+  stop(): void {
+    this.#stopped = true;
+    this.#refused = [];
+    for (const outgoing of this.#outgoing.values()) this.#abort(outgoing);
+  }
+
+  /** Waits until nobody reads or writes the store any more; call after `stop`. */
+  async close(): Promise<void> {
+    await Promise.all(this.#streams);
+    await Promise.allSettled([...this.#incoming.values()].map(({ tail }) => tail));
+  }
+
   // --- sending
 
   /** Carries out a SnapshotOrder; when too many run already the core is told that it failed and asks again. */
   send(replica: Replica, order: SnapshotOrder, node: NodeId): void {
+    if (this.#stopped) return;
     if (this.#outgoing.size >= nodeLimits.outgoingSnapshotsMax) {
-      this.#options.timers.after(1_000, () => {
-        this.#report(replica, order.to, false, 0);
-      });
+      this.#refused.push({ replica, to: order.to });
       return;
     }
     const outgoing: Outgoing = {
@@ -73,7 +100,7 @@ export class SnapshotTransfers {
       wake: undefined,
     };
     this.#outgoing.set(outgoing.transfer, outgoing);
-    this.#stream(outgoing, order.minimumIndex).then(
+    const stream = this.#stream(outgoing, order.minimumIndex).then(
       (index) => {
         this.#finish(outgoing, index > 0, index);
       },
@@ -81,9 +108,14 @@ export class SnapshotTransfers {
         this.#options.fatal(error as Error);
       },
     );
+    this.#streams.add(stream);
+    void stream.then(() => {
+      this.#streams.delete(stream);
+    });
   }
 
   #report(replica: Replica, to: ReplicaId, ok: boolean, index: number): void {
+    if (this.#stopped) return;
     replica.core.snapshotSent(to, ok, index);
     replica.poke();
   }
@@ -99,27 +131,39 @@ export class SnapshotTransfers {
   async #stream(outgoing: Outgoing, minimumIndex: number): Promise<number> {
     const { replica } = outgoing;
     if ((this.#checkpointer.latest(replica.group)?.index ?? 0) < minimumIndex) await this.#checkpointer.run(replica);
-    const snapshot = this.#checkpointer.latest(replica.group);
-    const status = replica.core.status();
-    if (snapshot === undefined || snapshot.index < minimumIndex || status.role !== "leader") return 0;
+    if ((this.#checkpointer.latest(replica.group)?.index ?? 0) < minimumIndex || outgoing.over) return 0;
+    // Root and rows of one moment: checkpoints go on meanwhile, and under load there are many during one transfer.
+    const view = await this.#options.store.view(replica.group);
+    if (view === undefined) return 0;
+    const { snapshot } = view.root;
+    const unpin = this.#checkpointer.pin(replica.group, snapshot.index);
+    try {
+      return (await this.#sendRows(outgoing, view.rows, snapshot)) ? snapshot.index : 0;
+    } finally {
+      unpin();
+    }
+  }
+
+  /** True when the last part, with the announcement of `snapshot` in it, was acknowledged. */
+  async #sendRows(outgoing: Outgoing, view: AsyncIterable<Row[]>, snapshot: SnapshotMeta): Promise<boolean> {
     let number = 0;
     const part = new ByteWriter(64 * 1024);
-    for await (const rows of this.#options.store.rows(replica.group)) {
-      // Rows of a later checkpoint than the one announced would not fit its index.
-      if (this.#checkpointer.latest(replica.group) !== snapshot) return 0;
+    for await (const rows of view) {
       for (const row of rows) {
         part.bytes32(row.key);
         part.bytes32(row.value);
         if (part.length < nodeLimits.snapshotPartBytes) continue;
-        if (!(await this.#sendPart(outgoing, number++, part.take(), new Uint8Array(0)))) return 0;
+        if (!(await this.#sendPart(outgoing, number++, part.take(), new Uint8Array(0)))) return false;
       }
     }
+    const { replica, to } = outgoing;
+    const { id, term, role } = replica.core.status();
+    if (role !== "leader") return false;
     const request = new ByteWriter();
-    const { id, term } = status;
-    writeMessage(request, replica.group, { type: "snapshot-request", from: id, to: outgoing.to, term, snapshot });
-    if (!(await this.#sendPart(outgoing, number, part.take(), request.take()))) return 0;
+    writeMessage(request, replica.group, { type: "snapshot-request", from: id, to, term, snapshot });
+    if (!(await this.#sendPart(outgoing, number, part.take(), request.take()))) return false;
     while (!outgoing.over && outgoing.acknowledged < number) await this.#progress(outgoing);
-    return outgoing.over ? 0 : snapshot.index;
+    return !outgoing.over;
   }
 
   async #sendPart(outgoing: Outgoing, number: number, rows: Uint8Array, request: Uint8Array): Promise<boolean> {
@@ -147,16 +191,22 @@ export class SnapshotTransfers {
   /** The stream to `node` broke: what was on its way is lost. */
   disconnected(node: NodeId): void {
     for (const outgoing of this.#outgoing.values()) if (outgoing.node === node) this.#abort(outgoing);
+    for (const [group, incoming] of this.#incoming)
+      if (incoming.from === node && incoming.snapshot === undefined) this.#abandon(group, incoming);
   }
 
   /** A replica that lost its leadership has nothing to send any more; its slots are for others. */
   leadershipChanged(replica: Replica): void {
     if (replica.leadership.role === "leader") return;
+    this.#refused = this.#refused.filter((order) => order.replica !== replica);
     for (const outgoing of this.#outgoing.values()) if (outgoing.replica === replica) this.#abort(outgoing);
   }
 
-  /** Ends transfers whose receiver went silent. */
-  giveUpStalled(): void {
+  /** Ends transfers whose receiver went silent, and answers orders that found no slot. Called every second. */
+  sweep(): void {
+    const refused = this.#refused;
+    this.#refused = [];
+    for (const { replica, to } of refused) this.#report(replica, to, false, 0);
     const nowMs = this.#options.clock.monotonicMs();
     for (const outgoing of this.#outgoing.values())
       if (nowMs - outgoing.progressAtMs > nodeLimits.snapshotStallMs) this.#abort(outgoing);
@@ -169,14 +219,16 @@ export class SnapshotTransfers {
 
   // --- receiving
 
+  /** A part or its acknowledgement. Throws DecodeError, before anything is done, for a part that does not follow the format. */
   received(from: NodeId, replica: Replica, part: SnapshotPart): void {
-    if (part.acknowledgement) this.#acknowledged(part);
-    else this.#store(from, replica, part);
+    if (this.#stopped) return;
+    if (part.acknowledgement) this.#acknowledged(from, part);
+    else this.#store(from, replica, part, readRows(part.rows), readAnnouncement(part));
   }
 
-  #acknowledged(part: SnapshotPart): void {
+  #acknowledged(from: NodeId, part: SnapshotPart): void {
     const outgoing = this.#outgoing.get(part.transfer);
-    if (outgoing?.replica.group !== part.group) return;
+    if (outgoing?.replica.group !== part.group || outgoing.node !== from) return;
     if (part.failed) {
       this.#abort(outgoing);
       return;
@@ -186,7 +238,7 @@ export class SnapshotTransfers {
     outgoing.wake?.();
   }
 
-  #store(from: NodeId, replica: Replica, part: SnapshotPart): void {
+  #store(from: NodeId, replica: Replica, part: SnapshotPart, rows: Row[], announced: Announcement | undefined): void {
     const { group } = part;
     // One that was accepted is never dropped for a newer one: the core counts on it.
     if (replica.installing) {
@@ -207,23 +259,28 @@ export class SnapshotTransfers {
     }
     incoming.next++;
     const current = incoming;
-    current.tail = current.tail.then(() => this.#storePart(current, replica, part));
+    current.tail = current.tail.then(() => this.#storePart(current, replica, part, rows, announced));
     current.tail.catch((error: unknown) => {
       this.#options.fatal(error as Error);
     });
   }
 
-  async #storePart(incoming: Incoming, replica: Replica, part: SnapshotPart): Promise<void> {
-    if (this.#incoming.get(part.group) !== incoming) return;
+  async #storePart(
+    incoming: Incoming,
+    replica: Replica,
+    part: SnapshotPart,
+    rows: Row[],
+    announced: Announcement | undefined,
+  ): Promise<void> {
+    const current = (): boolean => !this.#stopped && this.#incoming.get(part.group) === incoming;
+    if (!current()) return;
     const staged = await incoming.staged;
-    await staged.add(readRows(part.rows));
-    if (this.#incoming.get(part.group) !== incoming) return;
+    await staged.add(rows);
+    if (!current()) return;
     this.#answer(incoming.from, part, false);
-    if (part.request.length === 0) return;
-    const { message } = readMessage(new ByteReader(part.request));
-    if (message.type !== "snapshot-request") return;
-    incoming.snapshot = message.snapshot;
-    replica.step(message);
+    if (announced === undefined) return;
+    incoming.snapshot = announced.snapshot;
+    replica.step(announced);
     // The core decides now, not at the end of the event-loop turn: until then another transfer could take this one's place.
     replica.turn();
     if (!replica.installing) this.#abandon(part.group, incoming);
@@ -250,6 +307,8 @@ export class SnapshotTransfers {
   }
 
   async #install(replica: Replica, snapshot: SnapshotMeta): Promise<void> {
+    // The order to the log would come too late. What is staged is removed at the next start, and the leader offers it again.
+    if (this.#stopped) return;
     const { store, log, logger } = this.#options;
     const { group } = replica;
     const incoming = this.#incoming.get(group);
@@ -267,6 +326,17 @@ export class SnapshotTransfers {
     replica.snapshotInstalled(snapshot, loader.finish(snapshot.index));
     logger.info({ partition: group, index: snapshot.index }, "snapshot installed");
   }
+}
+
+/** The announcement in the last part of a transfer; undefined in the others. */
+function readAnnouncement({ group, request }: SnapshotPart): Announcement | undefined {
+  if (request.length === 0) return undefined;
+  const input = new ByteReader(request);
+  const announced = readMessage(input);
+  input.finish();
+  if (announced.message.type !== "snapshot-request" || announced.group !== group)
+    throw new DecodeError("the last part of a snapshot announces that snapshot");
+  return announced.message;
 }
 
 function readRows(bytes: Uint8Array): Row[] {
