@@ -31,13 +31,13 @@ export class Balancer {
     return [];
   }
 
-  /** The connected voter with the longest log, to hand a leadership to before a stop. */
-  successor(replica: Replica, isConnected: (node: NodeId) => boolean): ReplicaId | undefined {
-    const candidates = replica.core
+  /** The connected voters to hand a leadership to before a stop, those with the longest log first. */
+  successors(replica: Replica, isConnected: (node: NodeId) => boolean): ReplicaId[] {
+    return replica.core
       .status()
       .peers.filter((peer) => !peer.learner && isConnected(this.#members.nodeOf(peer.id)))
-      .sort((a, b) => b.match - a.match);
-    return candidates[0]?.id;
+      .sort((a, b) => b.match - a.match)
+      .map((peer) => peer.id);
   }
 
   #isUpToDate(replica: Replica, to: ReplicaId): boolean {

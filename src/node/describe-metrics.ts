@@ -6,6 +6,6 @@ export function nodeMetrics(): MetricsRegistry {
   const metrics = new NodeMetrics();
   // What is watched is looked at only when somebody reads.
   const nothing = {} as never;
-  metrics.watch(nothing, nothing, nothing);
+  metrics.watch(nothing, nothing, nothing, nothing);
   return metrics.registry;
 }

@@ -43,6 +43,11 @@ export class GatewayConnection {
     return this.#closed;
   }
 
+  /** Bytes of answers that the gateway has not taken yet. */
+  get bufferedBytes(): number {
+    return this.#stream.bufferedBytes;
+  }
+
   /** Opens the answer to `correlation`; the result is written into the returned writer, then `end`. */
   begin(correlation: number): ByteWriter {
     if (this.#frame.length >= nodeLimits.replyFrameBytesMax) this.flush();
@@ -60,13 +65,14 @@ export class GatewayConnection {
 
   /** Answers without a result. */
   refuse(correlation: number, status: RequestStatus): void {
+    if (this.#closed) return;
     this.#correlations.push(correlation);
     this.#statuses.push(status);
     this.#lengths.push(0);
   }
 
   pushLeader(update: LeaderUpdateInit): void {
-    this.#leaders.push(update);
+    if (!this.#closed) this.#leaders.push(update);
   }
 
   /** Sends what has gathered. A gateway that does not read is closed: its bounded buffer is its limit. */

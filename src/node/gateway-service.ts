@@ -1,5 +1,6 @@
 import type { Server, ServerDuplexStream, UntypedServiceImplementation } from "@grpc/grpc-js";
 import { create } from "@bufbuild/protobuf";
+import type { Timers } from "../base/index.js";
 import {
   type ExchangeRequest,
   type ExchangeResponse,
@@ -9,6 +10,7 @@ import {
 import { EncodedFrame, PROTOCOL_VERSION, serviceDefinition } from "../rpc/index.js";
 import type { Logger } from "../telemetry/index.js";
 import { GatewayConnection, type ResponseStream } from "./gateway-connection.js";
+import { nodeLimits } from "./limits.js";
 import type { MemberMap } from "./members.js";
 import type { Shard } from "./shard.js";
 
@@ -17,6 +19,7 @@ export interface GatewayServiceOptions {
   readonly nodeId: string;
   readonly members: MemberMap;
   readonly shard: Shard;
+  readonly timers: Timers;
   readonly log: Logger;
 }
 
@@ -33,38 +36,51 @@ export function registerGatewayService(server: Server, options: GatewayServiceOp
 }
 
 function serveGateway(stream: Stream, options: GatewayServiceOptions): void {
-  const { shard, log } = options;
+  const { shard, log, timers } = options;
   let connection: GatewayConnection | undefined;
+  let over = false;
   const finish = (): void => {
-    if (connection === undefined) return;
-    shard.detach(connection);
-    connection.close();
-    log.info({ gateway: connection.name }, "gateway disconnected");
-    connection = undefined;
+    if (over) return;
+    over = true;
+    helloTimer.cancel();
+    if (connection !== undefined) {
+      shard.detach(connection);
+      connection.close();
+      log.info({ gateway: connection.name }, "gateway disconnected");
+    }
+    stream.end();
   };
+  const helloTimer = timers.after(nodeLimits.helloTimeoutMs, finish);
   stream.on("error", finish);
   stream.on("cancelled", finish);
   stream.on("close", finish);
-  stream.on("end", () => {
-    finish();
-    stream.end();
-  });
+  stream.on("end", finish);
   stream.on("data", (frame: ExchangeRequest) => {
-    if (connection !== undefined) {
-      takeRequests(shard, connection, frame);
-      return;
+    if (over) return;
+    if (connection === undefined) {
+      connection = greet(stream, frame, options);
+      if (connection === undefined) {
+        finish();
+        return;
+      }
+      helloTimer.cancel();
+      shard.attach(connection);
     }
-    connection = greet(stream, frame, options);
-    if (connection === undefined) stream.end();
-    else shard.attach(connection);
+    if (!takeRequests(shard, connection, frame)) {
+      log.error({ gateway: connection.name }, "gateway sent a malformed frame; its stream is closed");
+      finish();
+    } else if (connection.closed) finish();
   });
 }
 
 /** Answers the hello; undefined when gateway and node do not belong together. */
 function greet(stream: Stream, frame: ExchangeRequest, options: GatewayServiceOptions): GatewayConnection | undefined {
   const { hello } = frame;
-  if (hello === undefined) return undefined;
   const { clusterId, nodeId, members, log } = options;
+  if (hello === undefined) {
+    log.error("a gateway's first frame carries no hello; its stream is closed");
+    return undefined;
+  }
   // Sent in any case: it tells the gateway what it has met.
   stream.write(
     create(ExchangeResponseSchema, {
@@ -89,21 +105,21 @@ function greet(stream: Stream, frame: ExchangeRequest, options: GatewayServiceOp
   return new GatewayConnection(hello.gateway, new GrpcResponseStream(stream));
 }
 
-/** Splits a frame into its requests; a frame whose columns disagree ends the stream. */
-function takeRequests(shard: Shard, connection: GatewayConnection, frame: ExchangeRequest): void {
+/** Splits a frame into its requests; false, and nothing is done, when its columns disagree. */
+function takeRequests(shard: Shard, connection: GatewayConnection, frame: ExchangeRequest): boolean {
   const { correlations, partitions, lengths, payload } = frame;
+  const count = correlations.length;
+  if (partitions.length !== count || lengths.length !== count) return false;
+  let total = 0;
+  for (let i = 0; i < count; i++) total += lengths[i] as number;
+  if (total !== payload.length) return false;
   let at = 0;
-  for (let i = 0; i < correlations.length; i++) {
-    const correlation = correlations[i];
-    const partition = partitions[i];
-    const length = lengths[i];
-    if (correlation === undefined || partition === undefined || length === undefined || at + length > payload.length) {
-      connection.close();
-      return;
-    }
-    shard.request(connection, correlation, partition, payload.subarray(at, at + length));
-    at += length;
+  for (let i = 0; i < count; i++) {
+    const end = at + (lengths[i] as number);
+    shard.request(connection, correlations[i] as number, partitions[i] as number, payload.subarray(at, end));
+    at = end;
   }
+  return true;
 }
 
 class GrpcResponseStream implements ResponseStream {

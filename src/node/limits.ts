@@ -19,6 +19,8 @@ export const nodeLimits = {
   replyFrameBytesMax: 1024 * 1024,
   /** Bytes waiting towards one gateway; a gateway that does not read is disconnected and retries elsewhere. */
   gatewayBufferedBytesMax: 64 * 1024 * 1024,
+  /** A gateway's stream that does not say hello within this time is closed. */
+  helloTimeoutMs: 3_000,
   /** Bytes of Raft messages to one peer in one frame. */
   peerFrameBytesMax: 4 * 1024 * 1024,
   /** Bytes of checkpoint rows built in one event-loop turn: keeps a slice under about 5 ms. */

@@ -1,3 +1,4 @@
+import type { GrpcPeers } from "../peer/index.js";
 import type { FlushObserver, SegmentedShardLog } from "../storage/index.js";
 import {
   createCounter,
@@ -87,15 +88,54 @@ export class NodeMetrics implements FlushObserver, ShardObserver {
   }
 
   /** Registers what is read off the parts of the node. */
-  watch(shard: Shard, log: SegmentedShardLog, disk: DiskWatch): void {
+  watch(shard: Shard, log: SegmentedShardLog, disk: DiskWatch, peers: Pick<GrpcPeers, "bufferedBytes">): void {
     this.#watchMessages(shard);
     this.#watchRaft(shard);
+    this.#watchBounds(shard);
     this.#watchDisk(log, disk);
     sampleGauge(this.registry, {
-      name: "marconi_gateways",
-      help: "Gateways connected to this node.",
-      read: () => shard.gatewayCount,
+      name: "marconi_peer_buffered_bytes",
+      help: "Bytes that wait to be sent to a peer; beyond 64 MiB its messages are dropped.",
+      labelNames: ["peer"],
+      read: () => [...peers.bufferedBytes()].map(([peer, value]) => ({ labels: { peer }, value })),
     });
+  }
+
+  /** What is bounded (see limits.ts): how full it is. */
+  #watchBounds(shard: Shard): void {
+    const sum = (of: (replica: Replica) => number) => (): number => {
+      let total = 0;
+      for (const replica of shard.replicas.values()) total += of(replica);
+      return total;
+    };
+    const gauges = [
+      ["marconi_gateways", "Gateways connected to this node.", () => shard.gatewayCount],
+      [
+        "marconi_gateway_buffered_bytes",
+        "Bytes of answers not yet taken by gateways.",
+        () => shard.gatewayBufferedBytes,
+      ],
+      ["marconi_commands_queued", "Commands that wait to be proposed.", sum((replica) => replica.queuedCommands)],
+      [
+        "marconi_commands_queued_bytes",
+        "Bytes of commands that wait to be proposed.",
+        sum((replica) => replica.queuedBytes),
+      ],
+      ["marconi_reads_waiting", "Reads that wait for proof of leadership.", sum((replica) => replica.waitingReads)],
+      [
+        "marconi_raft_proposed_entries",
+        "Entries proposed here, not yet applied.",
+        sum((replica) => replica.proposedEntries),
+      ],
+      [
+        "marconi_raft_uncommitted_bytes",
+        "Bytes of entries proposed here, not yet on a majority's disks.",
+        sum((replica) => replica.core.status().uncommittedBytes),
+      ],
+      ["marconi_snapshots_sending", "Snapshots on their way to peers.", () => shard.snapshotsSending],
+      ["marconi_snapshots_receiving", "Snapshots that arrive.", () => shard.snapshotsReceiving],
+    ] as const;
+    for (const [name, help, read] of gauges) sampleGauge(this.registry, { name, help, read });
   }
 
   #watchMessages(shard: Shard): void {
@@ -163,11 +203,6 @@ export class NodeMetrics implements FlushObserver, ShardObserver {
             value: lastIndex - match,
           }));
         }),
-    });
-    sampleGauge(this.registry, {
-      name: "marconi_commands_queued",
-      help: "Commands that wait to be proposed.",
-      read: () => all().reduce((sum, replica) => sum + replica.queuedCommands, 0),
     });
     sampleCounter(this.registry, {
       name: "marconi_raft_leader_transfers_total",

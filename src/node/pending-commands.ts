@@ -20,6 +20,9 @@ interface ProposedEntry {
   readonly batch: Batch;
 }
 
+/** Resolved entries at the head of the list before it is cut. */
+const HEAD_MAX = 1_024;
+
 const emptyBatch = (): Batch => ({ connections: [], correlations: [], commands: [] });
 
 /** The commands of one partition on their leader: first waiting to be proposed, then waiting to be applied. */
@@ -28,7 +31,9 @@ export class PendingCommands {
   readonly #touched: (connection: GatewayConnection) => void;
   #queued = emptyBatch();
   #queuedBytes = 0;
-  #proposed: ProposedEntry[] = [];
+  /** In the order of their indexes; those before #head are resolved. Long when followers are slow and entries small. */
+  #proposed: (ProposedEntry | undefined)[] = [];
+  #head = 0;
 
   constructor(touched: (connection: GatewayConnection) => void) {
     this.#touched = touched;
@@ -43,7 +48,7 @@ export class PendingCommands {
   }
 
   get proposedCount(): number {
-    return this.#proposed.length;
+    return this.#proposed.length - this.#head;
   }
 
   /** False, and nothing kept, when the queue is full. */
@@ -100,12 +105,20 @@ export class PendingCommands {
    * Those who wait for the entry at `index`: a sink for its results and the time of the proposal; undefined when it is not
    * one that this leader proposed in `term`.
    */
-  resolve(index: Index, term: Term): { readonly sink: ReplySink; readonly proposedAtMs: number } | undefined {
-    const head = this.#proposed[0];
+  resolve(index: Index, term: Term): { readonly sink: BatchSink; readonly proposedAtMs: number } | undefined {
+    const head = this.#proposed[this.#head];
     if (head?.index !== index) return undefined;
     assert(head.term === term, "a deposed leader forgets its proposals before others' entries are applied");
-    this.#proposed.shift();
+    this.#proposed[this.#head++] = undefined;
+    this.#cutHead();
     return { sink: new BatchSink(head.batch, this.#touched), proposedAtMs: head.proposedAtMs };
+  }
+
+  #cutHead(): void {
+    if (this.#head === this.#proposed.length) this.#proposed.length = 0;
+    else if (this.#head < HEAD_MAX || this.#head * 2 < this.#proposed.length) return;
+    else this.#proposed = this.#proposed.slice(this.#head);
+    this.#head = 0;
   }
 
   /** Leadership is gone: what was proposed may or may not be committed, what was only queued was not done. */
@@ -113,9 +126,10 @@ export class PendingCommands {
     const proposed = this.#proposed;
     const queued = this.#queued;
     this.#proposed = [];
+    this.#head = 0;
     this.#queued = emptyBatch();
     this.#queuedBytes = 0;
-    for (const entry of proposed) this.#refuse(entry.batch, RequestStatus.unknownOutcome);
+    for (const entry of proposed) if (entry !== undefined) this.#refuse(entry.batch, RequestStatus.unknownOutcome);
     this.#refuse(queued, RequestStatus.notLeader);
   }
 
@@ -129,9 +143,12 @@ export class PendingCommands {
   }
 }
 
-class BatchSink implements ReplySink {
+/** Where the results of one entry go. */
+export class BatchSink implements ReplySink {
   readonly #batch: Batch;
   readonly #touched: (connection: GatewayConnection) => void;
+  /** Ordinal of the first command that has no answer yet. */
+  #next = 0;
 
   constructor(batch: Batch, touched: (connection: GatewayConnection) => void) {
     this.#batch = batch;
@@ -139,6 +156,8 @@ class BatchSink implements ReplySink {
   }
 
   begin(ordinal: number): ByteWriter | undefined {
+    this.#forgottenBefore(ordinal);
+    this.#next = ordinal + 1;
     const connection = this.#batch.connections[ordinal];
     const correlation = this.#batch.correlations[ordinal];
     if (connection === undefined || correlation === undefined || connection.closed) return undefined;
@@ -150,5 +169,21 @@ class BatchSink implements ReplySink {
     assert(connection !== undefined, "ends what was begun");
     connection.end();
     this.#touched(connection);
+  }
+
+  /** The entry is applied: whoever has no answer by now gets none from the machine. */
+  finish(): void {
+    this.#forgottenBefore(this.#batch.connections.length);
+  }
+
+  /** The machine passes over commands that their session has declared answered for good; their senders still wait for a word. */
+  #forgottenBefore(end: number): void {
+    for (; this.#next < end; this.#next++) {
+      const connection = this.#batch.connections[this.#next];
+      const correlation = this.#batch.correlations[this.#next];
+      assert(connection !== undefined && correlation !== undefined, "columns of equal length");
+      connection.refuse(correlation, RequestStatus.forgotten);
+      this.#touched(connection);
+    }
   }
 }

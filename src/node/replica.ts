@@ -64,6 +64,7 @@ export class Replica {
   #installing = false;
   #unpersistedProposals = 0;
   #serving = false;
+  #stopped = false;
   /** Set by the shard: true while this replica is in its list of those with work. */
   awake = false;
 
@@ -101,6 +102,15 @@ export class Replica {
 
   get queuedBytes(): number {
     return this.#commands.queuedBytes;
+  }
+
+  /** Entries that were proposed here and are not applied yet. */
+  get proposedEntries(): number {
+    return this.#commands.proposedCount;
+  }
+
+  get waitingReads(): number {
+    return this.#reads.count;
   }
 
   /** More is known to be committed than is applied: after a restart, while the log's tail is replayed. */
@@ -141,13 +151,19 @@ export class Replica {
   tick(): void {
     this.core.tick();
     if (this.#serving && this.#machine.nextDeadlineMs <= this.#host.clock.wallMs()) this.#proposeTick();
-    if (this.core.hasReady()) this.#host.wake(this);
+    // Whatever had to wait for the end of a transfer or for a bound of the core tries again.
+    if (this.#commands.queuedCount > 0 || this.core.hasReady()) this.#host.wake(this);
   }
 
   #proposeTick(): void {
     if (this.#commands.queuedCount > 0 || this.#commands.proposedCount > 0) return;
     this.#entry.begin(this.#nextTimestampMs());
     this.#propose(0);
+  }
+
+  /** The log is about to close: nothing is read from it any more, and whoever waits finds another node. */
+  stop(): void {
+    this.#stopped = true;
   }
 
   /** Something outside told the core news: there is work. */
@@ -291,7 +307,9 @@ export class Replica {
   #applyCommands(entry: Entry): void {
     const waiting = this.#commands.resolve(entry.index, entry.term);
     this.#machine.apply(entry.index, entry.data, waiting?.sink);
-    if (waiting !== undefined) this.#host.committed(this.#host.clock.monotonicMs() - waiting.proposedAtMs);
+    if (waiting === undefined) return;
+    waiting.sink.finish();
+    this.#host.committed(this.#host.clock.monotonicMs() - waiting.proposedAtMs);
   }
 
   #checkServing(): void {
@@ -303,35 +321,36 @@ export class Replica {
 
   #fetchForApply(from: number): void {
     this.#fetchingForApply = true;
-    this.#host.log.read(this.group, from, this.#commitTarget + 1, nodeLimits.fetchBytesMax).then(
-      (entries) => {
-        this.#fetchingForApply = false;
-        // A snapshot may have been installed meanwhile; then these entries are behind it.
-        if (this.#machine.appliedIndex + 1 === from) {
-          assert(
-            entries.length > 0,
-            `entry ${String(from)} of partition ${String(this.group)} is committed but not in the log`,
-          );
-          this.#applyAll(entries);
-        }
-        this.#host.wake(this);
-      },
-      (error: unknown) => {
-        this.#host.fatal(error as Error);
-      },
-    );
+    this.#read(from, this.#commitTarget + 1, nodeLimits.fetchBytesMax, (entries) => {
+      this.#fetchingForApply = false;
+      // A snapshot that takes the place of these entries may be installed by now, or the log be cut for it already.
+      if (this.#installing || this.#machine.appliedIndex + 1 !== from) return;
+      assert(
+        entries.length > 0,
+        `entry ${String(from)} of partition ${String(this.group)} is committed but not in the log`,
+      );
+      this.#applyAll(entries);
+    });
   }
 
   #fetch(order: FetchOrder): void {
-    this.#host.log.read(this.group, order.low, order.high, order.bytesMax).then(
-      (entries) => {
-        this.core.entriesFetched(order, entries);
+    this.#read(order.low, order.high, order.bytesMax, (entries) => {
+      this.core.entriesFetched(order, entries);
+    });
+  }
+
+  /** Entries that left the memory; a log that cannot be read any more is not survived. */
+  #read(low: number, high: number, bytesMax: number, take: (entries: readonly Entry[]) => void): void {
+    this.#host.log
+      .read(this.group, low, high, bytesMax)
+      .then((entries) => {
+        if (this.#stopped) return;
+        take(entries);
         this.#host.wake(this);
-      },
-      (error: unknown) => {
-        this.#host.fatal(error as Error);
-      },
-    );
+      })
+      .catch((error: unknown) => {
+        if (!this.#stopped) this.#host.fatal(error as Error);
+      });
   }
 
   #answerReads(): void {

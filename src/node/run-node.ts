@@ -13,10 +13,10 @@ import {
   openShardLog,
   RealFileSystem,
   type RecoveredGroup,
-  type SegmentedShardLog,
 } from "../storage/index.js";
 import { type Logger, type MetricsServer, startMetricsServer } from "../telemetry/index.js";
 import { type NodeConfig, type RunningProcess, StartRefusal } from "../config/index.js";
+import { Cleanup } from "./cleanup.js";
 import { DiskWatch } from "./disk-watch.js";
 import { registerGatewayService } from "./gateway-service.js";
 import { MemberMap } from "./members.js";
@@ -37,20 +37,32 @@ interface Start extends NodeContext {
   readonly config: NodeConfig;
   readonly members: MemberMap;
   readonly fileSystem: RealFileSystem;
+  readonly cleanup: Cleanup;
 }
 
 const MIB = 1_048_576;
 
-/** Starts a storage node; resolves when it listens. Rejects with a message that says what to do when it cannot. */
+/** Starts a storage node; resolves when it listens. Rejects with a message that says what to do when it cannot, with everything closed again. */
 export async function runNode(config: NodeConfig, context: NodeContext): Promise<RunningProcess> {
   const members = new MemberMap(config.members, config.partitions, config.replicationFactor);
   const fileSystem = new RealFileSystem();
   const { dataDir: path, clusterId, nodeId } = config;
-  const data = await refusing(openDataDirectory({ path, clusterId, nodeId, fileSystem }));
+  const cleanup = new Cleanup();
   try {
-    return await refusing(startNode({ ...context, config, members, fileSystem }, data));
+    const data = await refusing(openDataDirectory({ path, clusterId, nodeId, fileSystem }));
+    cleanup.add(() => data.close());
+    const shard = await refusing(startNode({ ...context, config, members, fileSystem, cleanup }, data));
+    return {
+      stop: async () => {
+        await drain(shard, config.drainMs, context.log);
+        await cleanup.run();
+        context.log.info("node stopped");
+      },
+    };
   } catch (error) {
-    await data.close();
+    await cleanup.run().catch((problem: unknown) => {
+      context.log.error({ err: problem }, "after a start that failed, not everything could be closed");
+    });
     throw error;
   }
 }
@@ -66,11 +78,55 @@ async function refusing<T>(starting: Promise<T>): Promise<T> {
   }
 }
 
-async function startNode(start: Start, data: DataDirectory): Promise<RunningProcess> {
-  const { config, members, fileSystem, log, fatal } = start;
+async function startNode(start: Start, data: DataDirectory): Promise<Shard> {
+  const { config, members, log, cleanup } = start;
   const metrics = new NodeMetrics();
-  const disk = new DiskWatch(fileSystem, config.dataDir, log);
+  const disk = new DiskWatch(start.fileSystem, config.dataDir, log);
+  const { shard, registry } = await openShard(start, data, metrics, disk);
+  disk.onChange((full) => {
+    shard.storageFull = full;
+  });
+  await disk.check();
+  const server = new Server(channelOptions);
+  cleanup.add(() => {
+    server.forceShutdown();
+  });
+  const peers = makePeers(start, shard, registry, data.incarnation);
+  peers.register(server);
+  registerGatewayService(server, {
+    clusterId: config.clusterId,
+    nodeId: config.nodeId,
+    members,
+    shard,
+    timers: systemTimers,
+    log,
+  });
+  await bind(server, config.listen);
+  metrics.watch(shard, shard.log, disk, peers);
+  const operations = await serveOperations(config, metrics, shard);
+  cleanup.add(() => operations.close());
+  cleanup.add(() => peers.close());
+  cleanup.add(() => {
+    disk.stop();
+    shard.stop();
+  });
+  disk.start(systemTimers);
+  peers.start();
+  shard.start(peers);
+  log.info({ listen: config.listen, partitions: shard.replicas.size }, "node started");
+  return shard;
+}
+
+/** Opens what is on disk, and the replicas in it. */
+async function openShard(
+  start: Start,
+  data: DataDirectory,
+  metrics: NodeMetrics,
+  disk: DiskWatch,
+): Promise<{ readonly shard: Shard; readonly registry: PeerRegistry }> {
+  const { config, members, fileSystem, log, fatal, cleanup } = start;
   const store = await openCheckpointStore({ directory: data.storeDirectory(0) });
+  cleanup.add(() => store.close());
   const opened = await openShardLog({
     directory: data.logDirectory(0),
     clusterId: config.clusterId,
@@ -84,6 +140,7 @@ async function startNode(start: Start, data: DataDirectory): Promise<RunningProc
       disk.noteSpaceLow(low);
     },
   });
+  cleanup.add(() => opened.log.close());
   const shard = new Shard({
     nodeId: config.nodeId,
     members,
@@ -98,43 +155,10 @@ async function startNode(start: Start, data: DataDirectory): Promise<RunningProc
     observer: metrics,
     fatal,
   });
+  cleanup.add(() => shard.close());
   const registry = await PeerRegistry.open(fileSystem, config.dataDir);
-  if (opened.created && registry.isKnown)
-    throw new StartRefusal(
-      `${config.dataDir} belongs to a node that has met its peers, but its log is gone, and with it votes and messages that it ` +
-        "promised to keep: restore the whole data folder",
-    );
-  await openReplicas(start, shard, opened.groups, store);
-  const peers = makePeers(start, shard, registry, data.incarnation);
-  const server = new Server(channelOptions);
-  peers.register(server);
-  registerGatewayService(server, { clusterId: config.clusterId, nodeId: config.nodeId, members, shard, log });
-  await bind(server, config.listen);
-  disk.onChange((full) => {
-    shard.storageFull = full;
-  });
-  await disk.check();
-  disk.start(systemTimers);
-  metrics.watch(shard, opened.log, disk);
-  const operations = await serveOperations(config, metrics, shard, opened.log);
-  peers.start();
-  shard.start(peers);
-  log.info({ listen: config.listen, partitions: shard.replicas.size }, "node started");
-  return {
-    stop: async () => {
-      await drain(shard, config.drainMs, log);
-      disk.stop();
-      shard.stop();
-      await peers.close();
-      server.forceShutdown();
-      await shard.close();
-      await opened.log.close();
-      await store.close();
-      await operations.close();
-      await data.close();
-      log.info("node stopped");
-    },
-  };
+  await openReplicas(start, shard, opened.groups, store, registry);
+  return { shard, registry };
 }
 
 /** Twice what checkpoints leave behind when every partition is busy: beyond it, idle partitions hold segments back. */
@@ -143,18 +167,21 @@ function logSegmentsMax(config: NodeConfig): number {
   return Math.ceil(bytes / config.segmentMib) + 2;
 }
 
-function serveOperations(
-  config: NodeConfig,
-  metrics: NodeMetrics,
-  shard: Shard,
-  log: SegmentedShardLog,
-): Promise<MetricsServer> {
+function serveOperations(config: NodeConfig, metrics: NodeMetrics, shard: Shard): Promise<MetricsServer> {
+  const { host } = splitAddress(config.listen);
+  const port = config.metricsPort;
   return startMetricsServer({
-    host: splitAddress(config.listen).host,
-    port: config.metricsPort,
+    host,
+    port,
     registry: metrics.registry,
-    health: () => log.failure() === undefined,
+    health: () => shard.log.failure() === undefined,
     ready: () => shard.isReady,
+  }).catch((error: unknown) => {
+    const problem = (error as Error).message;
+    throw new StartRefusal(
+      `cannot serve metrics on ${host}:${String(port)}: ${problem}. Free the port, or choose another with --metrics-port`,
+      { cause: error },
+    );
   });
 }
 
@@ -163,6 +190,7 @@ async function openReplicas(
   shard: Shard,
   groups: readonly RecoveredGroup[],
   store: CheckpointStore,
+  registry: PeerRegistry,
 ): Promise<void> {
   const { nodeId } = config;
   const recovered = new Map(groups.map((group) => [group.group, group]));
@@ -174,6 +202,13 @@ async function openReplicas(
     throw new StartRefusal(
       `${config.dataDir} holds partitions ${strange.join(", ")}, which this node has no part in under the given ` +
         `--members, --partitions and --replication-factor: start it with the values it had before`,
+    );
+  // Peers are met only after every replica is in the log.
+  const lost = held.filter((partition) => !recovered.has(partition));
+  if (lost.length > 0 && registry.isKnown)
+    throw new StartRefusal(
+      `${config.dataDir} belongs to a node that has met its peers, but its log knows nothing of partitions ` +
+        `${lost.join(", ")}: it is gone, and with it votes and messages that it promised to keep: restore the whole data folder`,
     );
   const opening = held.map(async (partition) => {
     const { replica, checkpoint } = await openReplica(
@@ -194,7 +229,9 @@ async function openReplicas(
     );
     shard.add(replica, checkpoint);
   });
-  await Promise.all(opening);
+  // All of them come to an end before anything is closed again.
+  const failed = (await Promise.allSettled(opening)).find((result) => result.status === "rejected");
+  if (failed !== undefined) throw failed.reason;
 }
 
 function makePeers(
@@ -242,24 +279,23 @@ function bind(server: Server, address: string): Promise<void> {
       if (error === null) resolve();
       else
         reject(
-          new Error(
+          new StartRefusal(
             `cannot listen on ${address}: ${error.message}; is another node running there? choose another --listen`,
+            { cause: error },
           ),
         );
     });
   });
 }
 
-/** Hands over leaderships until none is left or the time is up; what is left is found by the others' elections. */
+/** Hands over leaderships until none is left that anybody could take or the time is up; what is left is found by the others' elections. */
 async function drain(shard: Shard, drainMs: number, log: Logger): Promise<void> {
   const deadlineMs = systemClock.monotonicMs() + drainMs;
-  while (!shard.drain()) {
-    if (systemClock.monotonicMs() >= deadlineMs) {
-      log.warn("stopping while still leading some partitions: no other replica could take over in time");
-      return;
-    }
+  while (shard.drain() > 0 && systemClock.monotonicMs() < deadlineMs)
     await new Promise((resolve) => {
       setTimeout(resolve, 20);
     });
-  }
+  const led = shard.ledCount;
+  if (led > 0)
+    log.warn({ led }, "stopping while still leading some partitions: no other replica could take over in time");
 }

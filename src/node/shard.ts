@@ -1,8 +1,8 @@
-import type { Clock, Timer, Timers } from "../base/index.js";
+import { type Clock, DecodeError, type Timer, type Timers } from "../base/index.js";
 import { RequestStatus } from "../contract/index.js";
 import { MessageFrame, type NodeId, type PeerNetwork, readMessages, type SnapshotPart } from "../peer/index.js";
 import type { Message, SnapshotMeta, SnapshotOrder } from "../raft/index.js";
-import type { CheckpointStore, GroupId, SegmentedShardLog } from "../storage/index.js";
+import type { GroupId, SegmentedShardLog, ViewableCheckpointStore } from "../storage/index.js";
 import { type Logger, SteadyReadiness } from "../telemetry/index.js";
 import { Balancer } from "./balancer.js";
 import { Checkpointer } from "./checkpointer.js";
@@ -19,7 +19,7 @@ export interface ShardOptions {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly log: SegmentedShardLog;
-  readonly store: CheckpointStore;
+  readonly store: ViewableCheckpointStore;
   readonly logger: Logger;
   /** Milliseconds of one Raft tick. */
   readonly tickMs: number;
@@ -59,6 +59,7 @@ export class Shard implements ReplicaHost {
   #ticker: Timer | undefined;
   #leaderTransfers = 0;
   #draining = false;
+  #stopped = false;
 
   constructor(options: ShardOptions) {
     this.#options = options;
@@ -76,6 +77,21 @@ export class Shard implements ReplicaHost {
 
   get gatewayCount(): number {
     return this.#gateways.size;
+  }
+
+  /** Bytes of answers that gateways have not taken yet. */
+  get gatewayBufferedBytes(): number {
+    let bytes = 0;
+    for (const connection of this.#gateways) bytes += connection.bufferedBytes;
+    return bytes;
+  }
+
+  get snapshotsSending(): number {
+    return this.#transfers.sending;
+  }
+
+  get snapshotsReceiving(): number {
+    return this.#transfers.receiving;
   }
 
   get leaderTransfers(): number {
@@ -99,8 +115,15 @@ export class Shard implements ReplicaHost {
     for (const replica of this.#replicas.values()) this.wake(replica);
   }
 
+  /**
+   * Ends the work of this shard: no turn follows, so that nothing is handed to a log that is about to close. Gateways get what
+   * was answered, then the end of their streams: what they still wait for they ask elsewhere, under the same request ids.
+   */
   stop(): void {
+    this.#stopped = true;
     this.#ticker?.cancel();
+    for (const replica of this.#replicas.values()) replica.stop();
+    this.#transfers.stop();
     for (const connection of this.#gateways) {
       connection.flush();
       connection.close();
@@ -118,9 +141,10 @@ export class Shard implements ReplicaHost {
     this.#readiness.note(true);
   }
 
-  /** Waits for a checkpoint that is being written; call after `stop`. */
-  close(): Promise<void> {
-    return this.#checkpointer.close();
+  /** Waits for a checkpoint that is being written or installed, and for those who read one; call after `stop`. */
+  async close(): Promise<void> {
+    await this.#checkpointer.close();
+    await this.#transfers.close();
   }
 
   #tick(ticks: number): void {
@@ -129,7 +153,7 @@ export class Shard implements ReplicaHost {
     const second = Math.max(1, Math.round(1_000 / this.#options.tickMs));
     if (ticks % second !== 0) return;
     this.#checkpointer.checkDue(this.#replicas);
-    this.#transfers.giveUpStalled();
+    this.#transfers.sweep();
     if (ticks % (2 * second) === 0 && !this.#draining) this.#balance();
   }
 
@@ -144,22 +168,36 @@ export class Shard implements ReplicaHost {
     }
   }
 
-  /** Hands every leadership to another replica that is up to date; true once none is led here. */
-  drain(): boolean {
+  /**
+   * Hands every leadership to another replica that is up to date. Returns how many are left that somebody could take: those
+   * without any other voter in reach are not worth waiting for.
+   */
+  drain(): number {
     this.#draining = true;
-    let led = 0;
+    let left = 0;
     for (const replica of this.#replicas.values()) {
       if (replica.leadership.role !== "leader") continue;
-      led++;
-      const target = this.#balancer.successor(replica, (node) => this.#network?.isConnected(node) ?? false);
-      if (target !== undefined && replica.core.transferLeadership(target)) this.wake(replica);
+      const successors = this.#balancer.successors(replica, (node) => this.#network?.isConnected(node) ?? false);
+      if (successors.length > 0) left++;
+      if (successors.some((target) => replica.core.transferLeadership(target))) this.wake(replica);
     }
-    return led === 0;
+    return left;
+  }
+
+  /** Leaderships held here. */
+  get ledCount(): number {
+    let led = 0;
+    for (const replica of this.#replicas.values()) if (replica.leadership.role === "leader") led++;
+    return led;
   }
 
   // --- gateways
 
   attach(connection: GatewayConnection): void {
+    if (this.#stopped) {
+      connection.close();
+      return;
+    }
     this.#gateways.add(connection);
     for (const replica of this.#replicas.values()) connection.pushLeader(this.#leaderUpdate(replica));
     this.touched(connection);
@@ -170,6 +208,7 @@ export class Shard implements ReplicaHost {
   }
 
   request(connection: GatewayConnection, correlation: number, partition: number, request: Uint8Array): void {
+    if (this.#stopped || connection.closed) return;
     const replica = this.#replicas.get(partition);
     if (replica !== undefined) {
       replica.request(connection, correlation, request);
@@ -191,9 +230,15 @@ export class Shard implements ReplicaHost {
 
   // --- peers
 
+  /** Throws DecodeError, before anything is done, for a frame that does not follow the format. */
   messages(from: NodeId, bytes: Uint8Array): void {
+    if (this.#stopped) return;
     const sender = this.#options.members.replicaIdOf(from);
-    for (const { group, message } of readMessages(bytes)) {
+    const messages = readMessages(bytes);
+    // Its rows come with it, or the replica would wait for ever for what it accepted.
+    if (messages.some(({ message }) => message.type === "snapshot-request"))
+      throw new DecodeError("a snapshot is announced by its last part");
+    for (const { group, message } of messages) {
       const replica = this.#replicas.get(group);
       if (replica === undefined || message.from !== sender) continue;
       // Whoever is leaving takes no leadership back.
@@ -202,12 +247,15 @@ export class Shard implements ReplicaHost {
     }
   }
 
+  /** Throws DecodeError, before anything is done, for a part that does not follow the format. */
   snapshotPart(from: NodeId, part: SnapshotPart): void {
+    if (this.#stopped) return;
     const replica = this.#replicas.get(part.group);
     if (replica !== undefined) this.#transfers.received(from, replica, part);
   }
 
   disconnected(node: NodeId, processGone: boolean): void {
+    if (this.#stopped) return;
     const peer = this.#options.members.replicaIdOf(node);
     this.#transfers.disconnected(node);
     for (const replica of this.#replicas.values()) {
@@ -275,7 +323,7 @@ export class Shard implements ReplicaHost {
   // --- the turn
 
   #scheduleTurn(): void {
-    if (this.#turnScheduled) return;
+    if (this.#turnScheduled || this.#stopped) return;
     this.#turnScheduled = true;
     this.#options.timers.soon(() => {
       this.#turn();
@@ -284,6 +332,7 @@ export class Shard implements ReplicaHost {
 
   #turn(): void {
     this.#turnScheduled = false;
+    if (this.#stopped) return;
     const awake = this.#awake;
     this.#awake = [];
     for (const replica of awake) {
@@ -296,6 +345,8 @@ export class Shard implements ReplicaHost {
     for (const connection of touched) {
       connection.queued = false;
       connection.flush();
+      // It did not take its answers: whatever else is meant for it would only pile up.
+      if (connection.closed) this.#gateways.delete(connection);
     }
   }
 
