@@ -152,6 +152,7 @@ export class MiniNode implements PeerNetwork {
     await this.log.close();
     await this.store.close();
     this.#cluster.nodes.delete(this.id);
+    for (const node of this.#cluster.nodes.values()) node.shard.disconnected(this.id, true);
   }
 }
 

@@ -1,0 +1,162 @@
+import { afterEach, describe, expect, jest, test } from "@jest/globals";
+import type { Command } from "../../src/command/index.js";
+import { RequestStatus } from "../../src/contract/index.js";
+import { nodeLimits } from "../../src/node/limits.js";
+import { FakeGateway, MiniCluster, type MiniNode, TICK_MS } from "./mini-cluster.js";
+
+const queue = (i: number): Command => ({ project: "p", queue: `q${String(i)}`, op: "create-queue" });
+const metadata = (i: number, bytes: number): Command => ({
+  project: "p",
+  queue: `q${String(i)}`,
+  op: "set-metadata",
+  metadata: Buffer.from(JSON.stringify("x".repeat(bytes))),
+});
+
+describe("checkpoints", () => {
+  let cluster: MiniCluster;
+  let gateway: FakeGateway;
+  afterEach(async () => {
+    jest.restoreAllMocks();
+    await cluster.stopAll();
+  });
+
+  async function started(...ids: string[]): Promise<MiniNode> {
+    cluster = new MiniCluster(ids);
+    cluster.checkpointLogBytes = 2_000;
+    await cluster.startAll();
+    const leader = await cluster.leader();
+    gateway = new FakeGateway(leader);
+    return leader;
+  }
+
+  async function done(leader: MiniNode, ...commands: Command[]): Promise<void> {
+    const asked = commands.map((command) => gateway.command(leader, command));
+    await cluster.until(() => asked.every((one) => gateway.statuses(one).length > 0), "the answers");
+    expect(asked.every((one) => gateway.statuses(one)[0] === RequestStatus.ok)).toBe(true);
+  }
+
+  async function checkpointed(leader: MiniNode): Promise<number> {
+    const before = leader.checkpoints.length;
+    await cluster.until(() => leader.checkpoints.length > before, "a checkpoint");
+    return (await leader.store.open(0))?.snapshot.index ?? 0;
+  }
+
+  test("one is written when enough log has gathered, and a restart begins with it", async () => {
+    const leader = await started("n1");
+    await done(leader, queue(1), metadata(1, 3_000));
+    const index = await checkpointed(leader);
+    expect(index).toBe(leader.replica.machine.appliedIndex);
+    await leader.stop();
+    const back = await cluster.start("n1");
+    expect(back.replica.machine.appliedIndex).toBe(index);
+    expect(back.replica.machine.stats().queues).toBe(1);
+  });
+
+  test("the log keeps what lies between the last two", async () => {
+    const leader = await started("n1");
+    await done(leader, queue(1), metadata(1, 3_000));
+    const first = await checkpointed(leader);
+    expect(leader.replica.core.status().firstIndex).toBe(first + 1);
+    await done(leader, metadata(1, 3_001));
+    const second = await checkpointed(leader);
+    expect(second).toBeGreaterThan(first);
+    expect(leader.replica.core.status().firstIndex).toBe(first + 1);
+  });
+
+  test("the log keeps what a replica that is catching up still lacks, and not what a dead one does", async () => {
+    const leader = await started("n1", "n2", "n3");
+    await done(leader, queue(1));
+    await cluster.settle();
+    const peers = leader.replica.core.status().peers;
+    const status = leader.replica.core.status.bind(leader.replica.core);
+    const lagging = peers[0]?.match ?? 0;
+    let active = true;
+    jest.spyOn(leader.replica.core, "status").mockImplementation(() => {
+      const now = status();
+      const slow = { match: lagging, state: "probe", recentlyActive: active } as const;
+      return { ...now, peers: now.peers.map((peer, i) => (i === 0 ? { ...peer, ...slow } : peer)) };
+    });
+    for (let i = 0; i < 3; i++) {
+      await done(leader, metadata(1, 3_000 + i));
+      await checkpointed(leader);
+    }
+    expect(status().firstIndex).toBeLessThanOrEqual(lagging + 1);
+    active = false;
+    await done(leader, metadata(1, 4_000));
+    await checkpointed(leader);
+    expect(status().firstIndex).toBeGreaterThan(lagging + 1);
+  });
+
+  test("a write that fails ends the process, and nothing is written afterwards", async () => {
+    const leader = await started("n1");
+    const write = jest.spyOn(leader.store, "write").mockRejectedValue(new Error("EIO"));
+    await done(leader, queue(1), metadata(1, 3_000));
+    await cluster.until(() => leader.fatal.length > 0, "the end");
+    expect(leader.fatal[0]?.message).toBe("EIO");
+    const calls = write.mock.calls.length;
+    for (let i = 0; i < 50; i++) cluster.time.advance(TICK_MS);
+    await cluster.settle();
+    expect(write.mock.calls).toHaveLength(calls);
+  });
+
+  test("a replica that was away too long gets a snapshot, whole, and the entries after it", async () => {
+    const leader = await started("n1", "n2", "n3");
+    const away = [...cluster.nodes.values()].find((node) => node !== leader) as MiniNode;
+    await away.stop();
+    const big = Math.floor(nodeLimits.snapshotPartBytes / 8);
+    for (let i = 0; i < 30; i++) await done(leader, queue(i), metadata(i, big));
+    await checkpointed(leader);
+    await done(leader, metadata(0, 3_000));
+    await checkpointed(leader);
+    expect(leader.replica.core.status().firstIndex).toBeGreaterThan(10);
+
+    // With each part that leaves the log grows.
+    const send = leader.sendSnapshotPart.bind(leader);
+    let written = 0;
+    jest.spyOn(leader, "sendSnapshotPart").mockImplementation((to, part) => {
+      gateway.command(leader, metadata(0, 3_000 + written++));
+      return send(to, part);
+    });
+    const back = await cluster.start(away.id);
+    await cluster.until(() => back.replica.machine.stats().queues === 30, "the state of the others");
+    expect(cluster.parts).toBeGreaterThan(2);
+    expect(back.fatal).toEqual([]);
+    jest.restoreAllMocks();
+    await cluster.until(
+      () => back.replica.machine.appliedIndex === leader.replica.machine.appliedIndex,
+      "the entries after it",
+    );
+    expect(back.replica.machine.stateHash()).toBe(leader.replica.machine.stateHash());
+  });
+
+  test("a snapshot survives checkpoints that are written while its rows are read", async () => {
+    const leader = await started("n1", "n2", "n3");
+    const away = [...cluster.nodes.values()].find((node) => node !== leader) as MiniNode;
+    await away.stop();
+    const big = Math.floor(nodeLimits.snapshotPartBytes / 8);
+    for (let i = 0; i < 20; i++) await done(leader, queue(i), metadata(i, big));
+    await checkpointed(leader);
+    await done(leader, metadata(0, 3_000));
+    await checkpointed(leader);
+
+    const view = leader.store.view.bind(leader.store);
+    const spy = jest.spyOn(leader.store, "view").mockImplementation(async (group) => {
+      const found = await view(group);
+      if (found === undefined) return undefined;
+      // Another checkpoint is durable before the first row is out.
+      gateway.command(leader, metadata(0, 5_000));
+      await cluster.settle();
+      const before = leader.checkpoints.length;
+      for (let i = 0; i < 100 && leader.checkpoints.length === before; i++) {
+        leader.shard.replicas.get(0)?.poke();
+        await cluster.settle(5);
+        cluster.time.advance(TICK_MS);
+      }
+      expect(leader.checkpoints.length).toBeGreaterThan(before);
+      return found;
+    });
+    const back = await cluster.start(away.id);
+    await cluster.until(() => back.replica.machine.stats().queues === 20, "the state of the others", 200);
+    expect(spy).toHaveBeenCalledTimes(1);
+  });
+});
