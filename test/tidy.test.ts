@@ -86,7 +86,7 @@ describe("rooms", () => {
 
 describe("tests", () => {
   /** Folders of tests of the whole rather than of one file. */
-  const wholes = /^test\/(integration|simulation|conformance|chaos|check|bench|support)\//;
+  const wholes = /^test\/(integration|simulation|scenarios|conformance|chaos|check|bench|support)\//;
 
   // A test may also be of how the files of its folder work together; then its name is its own.
   test("are in the folder of what they test", () => {
