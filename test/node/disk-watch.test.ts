@@ -50,4 +50,13 @@ describe("the watch over the disk", () => {
     disk.noteSpaceLow(false);
     expect(told).toEqual([true, false]);
   });
+
+  test("who asks late hears that the disk was full from the beginning", async () => {
+    const { disk, told } = watch(100 * GIB);
+    disk.noteSpaceLow(true);
+    const late: boolean[] = [];
+    disk.onChange((full) => late.push(full));
+    await disk.check();
+    expect([told, late]).toEqual([[true], [true]]);
+  });
 });

@@ -101,4 +101,20 @@ describe("opening a replica", () => {
     expect(await first.store.open(GROUP)).toMatchObject({ snapshot: { index: 50 } });
     await first.log.close();
   });
+
+  test.each([
+    ["is gone", undefined],
+    ["is an older one", 20],
+  ])("a log that begins after a checkpoint that %s is refused: a part of the folder was replaced", async (_, older) => {
+    const disk = new Disk();
+    const first = await disk.open();
+    await openReplica(first.options, GROUP, undefined);
+    await first.log.installSnapshot(GROUP, snapshotAt(50), { term: 4, vote: 0, commit: 50 });
+    if (older !== undefined) await writeCheckpoint(first.store, snapshotAt(older));
+    await first.log.close();
+
+    const second = await disk.open();
+    await expect(openReplica(second.options, GROUP, second.groups[0])).rejects.toThrow("begins after 50");
+    await second.log.close();
+  });
 });
