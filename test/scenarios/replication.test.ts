@@ -78,6 +78,41 @@ describe("R11: a single voter acknowledges before its own flush", () => {
 });
 
 /*
+ * In NATS parallel catch-ups of one follower answered success after a mismatch, took its commit index back, and cut below it. What is
+ * committed is never looked at again and the commit index only grows: `append` in src/raft/follower.ts, `commitTo` in
+ * src/raft/state.ts.
+ * Fails when a smaller commit index is taken over; when an append below the commit index is compared with the log.
+ */
+describe("R15: the streams of parallel catch-ups are mixed", () => {
+  it("old messages of the same leader take nothing back, in whichever order they come", () => {
+    const solo = new Solo();
+    const all = entriesOfTerms(1, 1, 1, 1, 1, 1);
+    solo.append(2, 1, 0, 0, all, 4).flush().apply();
+    solo.sent();
+    const old = [
+      () => solo.append(2, 1, 0, 0, all.slice(0, 2), 1),
+      () => solo.append(2, 1, 4, 1, all.slice(4, 5), 2),
+      () => solo.append(2, 1, 6, 1, [], 3),
+      () => solo.step("heartbeat", 2, { term: 1, commit: 1, context: 0 }),
+      // Cannot be this leader's: nothing of it may be taken.
+      () => solo.append(2, 1, 1, 7, [entry(2, 1, "foreign")], 2),
+      () => solo.append(2, 1, 9, 1, [], 9),
+    ];
+    for (let start = 0; start < old.length; start++) {
+      for (let i = 0; i < old.length; i++) old[(start + i) % old.length]!();
+      solo.flush().apply();
+      expect(solo.status).toMatchObject({ commit: 4, applied: 4, durable: 6, lastIndex: 6 });
+    }
+    expect(solo.replica.disk.entries).toEqual(all);
+    expect(solo.replica.truncations).toBe(0);
+    const replies = solo.sentOf("append-reply");
+    const acknowledged = replies.filter(({ refused }) => !refused).map(({ index }) => index);
+    expect(Math.max(...acknowledged)).toBe(6);
+    expect(replies.filter(({ refused }) => refused).every(({ index }) => index === 9)).toBe(true);
+  });
+});
+
+/*
  * In Ra and NATS entries that a new leader had cut off came back from a cache, or from a read that was under way when they were
  * cut. The cache is cut together with the log (`truncate` in src/raft/log.ts), and what was read for a follower counts only if
  * it is still the read that this leader waits for (`fetched` in src/raft/replication.ts).
