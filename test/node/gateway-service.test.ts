@@ -76,7 +76,7 @@ describe("the service for gateways", () => {
         else reject(error);
       });
     });
-    client = new ClientConstructor(`127.0.0.1:${String(port)}`, credentials.createInsecure()) as unknown as Client;
+    client = new ClientConstructor(`127.0.0.1:${String(port)}`, credentials.createInsecure());
     caller = new Caller(client);
   });
 

@@ -1,9 +1,21 @@
 import { afterEach, describe, expect, test } from "@jest/globals";
-import { Server, ServerCredentials } from "@grpc/grpc-js";
-import { systemTimers } from "../../src/base/index.js";
+import {
+  type Client,
+  type ClientDuplexStream,
+  credentials,
+  makeClientConstructor,
+  Server,
+  ServerCredentials,
+} from "@grpc/grpc-js";
+import { createServer } from "node:net";
+import { systemTimers, type Timer, type Timers } from "../../src/base/index.js";
 import { GrpcPeers, MessageFrame, type NodeId, readMessages, type SnapshotPart } from "../../src/peer/index.js";
-import { PROTOCOL_VERSION } from "../../src/rpc/index.js";
+import { type PeerFrame, PeersService } from "../../src/gen/marconi/v1/peers_pb.js";
+import { EncodedFrame, PROTOCOL_VERSION, serviceDefinition } from "../../src/rpc/index.js";
 import { createLogger } from "../../src/telemetry/index.js";
+
+type PeersClient = Client & { exchange(): ClientDuplexStream<PeerFrame, PeerFrame> };
+const PeersClientConstructor = makeClientConstructor(serviceDefinition(PeersService), "PeersService");
 
 interface Event {
   readonly at: NodeId;
@@ -23,6 +35,7 @@ class TestNode {
     ports: ReadonlyMap<NodeId, number>,
     events: Event[],
     identity: { clusterId?: string; incarnation?: string; partitionCount?: number } = {},
+    timers: Timers = systemTimers,
   ) {
     this.id = id;
     const note = (what: string): void => {
@@ -63,7 +76,7 @@ class TestNode {
           note(`${gone ? "gone" : "disconnected"} ${node}`);
         },
       },
-      timers: systemTimers,
+      timers,
       log: createLogger({ name: id, level: "silent" }),
     });
     this.peers.register(this.server);
@@ -196,6 +209,93 @@ describe("streams between nodes", () => {
     await until(() => one.peers.isConnected("n2") && two.peers.isConnected("n1"), "another stream");
     one.peers.send("n2", frameOf(7));
     await until(() => two.frames.length > 0, "a frame that is well-formed");
+  });
+
+  test("a stream that takes the place of another tells that what was on its way is lost", async () => {
+    const { ports, one, two } = await pair();
+    await until(() => one.peers.isConnected("n2") && two.peers.isConnected("n1"), "a connection");
+    // The same node, of which the old stream was never heard to end.
+    const again = new TestNode("n1", ports, []);
+    running.push(again);
+    again.peers.start();
+    await until(() => saw("n2", "disconnected n1"), "the news");
+    const seen = events.filter(({ at }) => at === "n2").map(({ what }) => what);
+    expect(seen.slice(0, 3)).toEqual(["connected n1", "disconnected n1", "connected n1"]);
+  });
+
+  test.each([
+    ["no hello", (client: PeersClient) => client.exchange().write({} as never)],
+    [
+      "bytes that are no frame",
+      (client: PeersClient) => client.exchange().write(new EncodedFrame(Buffer.from([0xff])) as never),
+    ],
+    [
+      "another hello after its own",
+      (client: PeersClient) => {
+        const stream = client.exchange();
+        stream.on("error", () => undefined);
+        const hello = {
+          nodeId: "n1",
+          clusterId: "c",
+          incarnation: "n1-first",
+          protocolVersion: PROTOCOL_VERSION,
+          partitionCount: 12,
+        };
+        stream.write({ hello } as never);
+        stream.write({ hello } as never);
+      },
+    ],
+  ])("a caller that sends %s harms nobody", async (_, call) => {
+    const { ports, one, two } = await pair();
+    await until(() => one.peers.isConnected("n2") && two.peers.isConnected("n1"), "a connection");
+    const client = new PeersClientConstructor(
+      `127.0.0.1:${String(ports.get("n2"))}`,
+      credentials.createInsecure(),
+    ) as unknown as PeersClient;
+    const exchange = client.exchange.bind(client);
+    client.exchange = () => {
+      const stream = exchange();
+      stream.on("error", () => undefined);
+      return stream;
+    };
+    call(client);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    client.close();
+    await until(() => one.peers.isConnected("n2") && two.peers.isConnected("n1"), "a connection after it");
+    await until(() => one.peers.send("n2", frameOf(7)) && two.frames.length > 0, "a frame");
+  });
+
+  test("a network that closes leaves no timer behind, not even of a stream that nobody answered", async () => {
+    const silent = createServer((socket) => socket.on("error", () => undefined));
+    const port = await new Promise<number>((resolve) => {
+      silent.listen(0, "127.0.0.1", () => {
+        resolve((silent.address() as { port: number }).port);
+      });
+    });
+    const live = new Set<Timer>();
+    const timers: Timers = {
+      ...systemTimers,
+      after: (delayMs, callback) => {
+        const timer = systemTimers.after(delayMs, () => {
+          live.delete(one);
+          callback();
+        });
+        const one: Timer = {
+          cancel: () => {
+            live.delete(one);
+            timer.cancel();
+          },
+        };
+        live.add(one);
+        return one;
+      },
+    };
+    const node = new TestNode("n1", new Map([["n2", port]]), events, {}, timers);
+    node.peers.start();
+    expect(live.size).toBe(1);
+    await node.stop();
+    expect(live.size).toBe(0);
+    silent.close();
   });
 
   test.each([
