@@ -14,6 +14,8 @@ export interface Faults {
   readonly halves: number;
   readonly isolate: number;
   readonly isolateLeader: number;
+  /** The old leader and a gateway on one side, all others on the other: who reads through that gateway must not see the past. */
+  readonly twoSides: number;
   readonly oneWay: number;
   readonly bridge: number;
   readonly flapping: number;
@@ -44,6 +46,7 @@ const none: Faults = {
   halves: 0,
   isolate: 0,
   isolateLeader: 0,
+  twoSides: 0,
   oneWay: 0,
   bridge: 0,
   flapping: 0,
@@ -68,6 +71,7 @@ const everything: Faults = {
   halves: 1,
   isolate: 1,
   isolateLeader: 2,
+  twoSides: 2,
   oneWay: 2,
   bridge: 1,
   flapping: 1,
@@ -92,7 +96,7 @@ export const mixes = {
   crashes: mix({ everyMs: 1_200, kill: 3, killLeader: 4, killAll: 0.5, crashAt: 3, gatewayKill: 0.5 }),
   power: mix({ everyMs: 1_500, powerLoss: 4, powerLossAll: 1.5, kill: 1, crashAt: 5, diskError: 1 }),
   pauses: mix({ everyMs: 1_500, pause: 2, pauseLeader: 4 }),
-  splits: mix({ everyMs: 1_500, halves: 2, isolate: 2, isolateLeader: 4, bridge: 1, oneWay: 3 }),
+  splits: mix({ everyMs: 1_500, halves: 2, isolate: 2, isolateLeader: 3, twoSides: 4, bridge: 1, oneWay: 3 }),
   flapping: mix({ everyMs: 1_500, flapping: 3, oneWay: 1, resetStream: 3 }),
   transfers: mix({ everyMs: 250, transfer: 8, killLeader: 0.3, resetStream: 0.5 }),
   disks: mix({ everyMs: 1_500, slowDisk: 4, diskError: 2, powerLoss: 1 }, { tinyLimits: true }),

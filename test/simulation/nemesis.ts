@@ -93,6 +93,11 @@ export class Nemesis {
     halves: () => this.#cut(() => this.#halves()),
     bridge: () => this.#cut(() => this.#bridge()),
     isolate: () => this.#cut(() => this.#isolate(this.#anyNode().host)),
+    twoSides: () => {
+      this.#cut(() => {
+        this.#twoSides();
+      });
+    },
     isolateLeader: () => {
       this.#sim.world.coverage.add("leadersIsolated");
       this.#cut(() => this.#isolate(this.#anyLeader().host));
@@ -215,17 +220,28 @@ export class Nemesis {
     this.#note(`split: ${namesOf(one)} from ${namesOf(other)}, ${namesOf(between)} between`);
   }
 
-  /** Alone; or seen by the gateways, which then see two sides; or with one gateway, which sees this side only. */
+  /** Alone, or seen by the gateways, which then see two sides. */
   #isolate(host: SimHost): void {
-    const kind = this.#rng.between(0, 3);
-    const gateways = this.#shuffled(this.#gatewayHosts);
-    const companions = kind === 2 ? gateways.slice(0, 1) : [];
     const rest = this.#sim.nodeHosts.filter((other) => other !== host);
-    const cutOff =
-      kind === 0 ? gateways : gateways.filter((gateway) => companions.length > 0 && gateway !== companions[0]);
-    this.#sim.fabric.split([host], [...rest, ...cutOff]);
-    this.#sim.fabric.split(companions, rest);
-    this.#note(`split: ${namesOf([host, ...companions])} from ${namesOf([...rest, ...cutOff])}`);
+    const cutOff = this.#rng.fraction() < 0.5 ? [...rest, ...this.#gatewayHosts] : rest;
+    this.#sim.fabric.split([host], cutOff);
+    this.#note(`split: ${host.name} from ${namesOf(cutOff)}`);
+  }
+
+  /** A leader that is frozen besides, until others have elected another one, believes to lead for up to an election timeout more. */
+  #twoSides(): void {
+    const [gateway, ...gateways] = this.#shuffled(this.#gatewayHosts);
+    const node = this.#anyLeader();
+    const { host } = node;
+    const one = gateway === undefined ? [host] : [host, gateway];
+    const other = [...this.#sim.nodeHosts.filter((node) => node !== host), ...gateways];
+    this.#sim.fabric.split(one, other);
+    this.#note(`split: ${namesOf(one)} from ${namesOf(other)}`);
+    if (this.#rng.fraction() < 0.3) return;
+    node.pause();
+    this.#later(this.#between(1_000, 2_500), () => {
+      node.resume();
+    });
   }
 
   /** In, out, or towards one peer only. */

@@ -66,6 +66,8 @@ export interface SimOptions {
 }
 
 export interface WorkloadOptions {
+  /** Clients that only read. */
+  readonly readers: number;
   /** Mean pause of a client between two operations. */
   readonly thinkMs: number;
   readonly batchMax: number;
@@ -98,7 +100,7 @@ export function drawOptions(seed: number, mix?: MixName): SimOptions {
     nodes,
     replicationFactor,
     partitions: rng.between(2, 6),
-    gateways: rng.between(1, 3),
+    gateways: pick(rng, [1, 2, 2, 3]),
     clients: rng.between(3, 7),
     queues: rng.between(1, 6),
     chaosMs: rng.between(10_000, 20_000),
@@ -113,6 +115,7 @@ export function drawOptions(seed: number, mix?: MixName): SimOptions {
     requestTimeoutMs: pick(rng, [1_000, 3_000, 10_000]),
     encodesFrames: rng.fraction() < 0.15,
     workload: {
+      readers: rng.between(0, 2),
       thinkMs: pick(rng, [50, 120, 300]),
       batchMax: pick(rng, [1, 3, 8]),
       bodyBytesMax: tiny ? pick(rng, [64, 300, 1_000]) : 64,

