@@ -1,6 +1,6 @@
 import { createServer, type Server } from "node:net";
 import { logVerbosity, setLogVerbosity } from "@grpc/grpc-js";
-import { afterEach, beforeAll, describe, expect, test } from "@jest/globals";
+import { afterEach, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import fs from "node:fs";
 import { type NodeConfig, StartRefusal } from "../../src/config/index.js";
 import { createRouter } from "../../src/gateway/router/index.js";
@@ -8,6 +8,9 @@ import { runNode } from "../../src/node/index.js";
 import { freePorts } from "../support/free-ports.js";
 import { temporaryFolders } from "../support/temporary-folder.js";
 import { logger } from "./mini-cluster.js";
+
+// Real nodes with real disks start and stop here: a bound on a hang, not on how long that takes.
+jest.setTimeout(60_000);
 
 const folder = temporaryFolders();
 
