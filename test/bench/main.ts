@@ -1,9 +1,7 @@
 /** npm run bench: throughput, latency and cost of posts and full cycles over REST, on a cluster of its own. */
-import fs from "node:fs";
-import os from "node:os";
-import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Cluster } from "../chaos/cluster.js";
+import { runFolder } from "../chaos/run-folder.js";
 import { type BenchFlags, parseFlags } from "./flags.js";
 import { LoadGenerator } from "./load-generator.js";
 import { describeMachine } from "./machine.js";
@@ -43,7 +41,7 @@ async function run(flags: BenchFlags, folder: string): Promise<Measurement[]> {
   }
 }
 
-function report(flags: BenchFlags, rows: readonly Measurement[], folder: string): void {
+async function report(flags: BenchFlags, rows: readonly Measurement[], folder: string): Promise<void> {
   const spread = rows.filter((row) => row.scenario.queues > 1);
   const single = rows.filter((row) => row.scenario.queues === 1);
   const parts = [
@@ -54,18 +52,14 @@ function report(flags: BenchFlags, rows: readonly Measurement[], folder: string)
   if (single.length > 0)
     parts.push("All load on one queue, so that one node leads:", markdownTable(roleColumns, single));
   say(`\n${parts.join("\n\n")}`);
-  if (flags.write) writeSection("bench", parts.join("\n\n"));
+  if (flags.write) await writeSection("bench", parts.join("\n\n"));
 }
 
 const flags = parseFlags(process.argv.slice(2));
-const folder = fs.mkdtempSync(path.join(flags.folder ?? os.tmpdir(), "marconi-bench-"));
-say(`${flags.scenarios.length} rows on ${describeMachine(folder)}`);
-try {
-  const rows = await run(flags, folder);
-  report(flags, rows, folder);
-  const wrong = rows.filter((row) => unexpectedOf(row) !== "");
-  say(wrong.length === 0 ? "every answer was as expected" : `${wrong.length} rows had unexpected answers`);
-  process.exitCode = wrong.length === 0 ? 0 : 1;
-} finally {
-  fs.rmSync(folder, { recursive: true, force: true });
-}
+const folder = runFolder("marconi-bench-", flags.folder);
+say(`${flags.scenarios.length} rows on ${describeMachine(folder.path)}`);
+const rows = await run(flags, folder.path);
+await report(flags, rows, folder.path);
+const wrong = rows.filter((row) => unexpectedOf(row) !== "");
+say(wrong.length === 0 ? "every answer was as expected" : `${wrong.length} rows had unexpected answers`);
+process.exitCode = wrong.length === 0 ? 0 : 1;

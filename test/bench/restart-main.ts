@@ -1,10 +1,8 @@
 /** npm run bench:restart: how long a node with many waiting messages takes to serve again, and what it holds in memory. */
-import fs from "node:fs";
-import os from "node:os";
-import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { Cluster } from "../chaos/cluster.js";
+import { runFolder } from "../chaos/run-folder.js";
 import { LoadGenerator } from "./load-generator.js";
 import { describeMachine } from "./machine.js";
 import { rssOf, usageOf } from "./process-usage.js";
@@ -119,19 +117,17 @@ function table(rows: readonly Row[]): string {
   ].join("\n");
 }
 
-const folder = fs.mkdtempSync(path.join(values.folder ?? os.tmpdir(), "marconi-restart-"));
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
-const cluster = await Cluster.start({ nodes: 3, partitions: 12, folder });
+const folder = runFolder("marconi-restart-", values.folder);
+const cluster = await Cluster.start({ nodes: 3, partitions: 12, folder: folder.path });
 cluster.onUnexpectedEnd = (name, end) => {
   say(`${name} ended by itself: ${end.how}\n${cluster.logs()}`);
   process.exitCode = 1;
 };
 try {
   const rows = await measure(cluster);
-  const report = `${describeMachine(folder)}. ${new Date().toISOString().slice(0, 10)}. ${table(rows)}`;
+  const report = `${describeMachine(folder.path)}. ${new Date().toISOString().slice(0, 10)}. ${table(rows)}`;
   say(`\n${report}`);
-  if (values.write === true) writeSection("restart", report);
+  if (values.write === true) await writeSection("restart", report);
 } finally {
   await cluster.close();
-  fs.rmSync(folder, { recursive: true, force: true });
 }

@@ -50,7 +50,8 @@ export class Cluster {
     this.#entry = freezeBuild(options.folder);
     this.partitions = options.partitions;
     this.#plans = new Map([...plan.nodes, plan.gateway].map((each) => [each.name, each]));
-    process.once("exit", this.#killAtExit);
+    // First of all: others may want to remove what the processes write to.
+    process.prependOnceListener("exit", this.#killAtExit);
   }
 
   /** Resolves when the cluster serves. Throws, with the ends of all logs, when it does not within a minute. */
