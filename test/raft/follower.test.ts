@@ -33,6 +33,14 @@ describe("the consistency check (section 5.3)", () => {
     expect(termsOf(solo)).toEqual([1, 1, 3, 3]);
   });
 
+  it("names its last entry of a term that the leader may have, past all of a term that it cannot", () => {
+    const solo = new Solo({ hard: { term: 5 }, entries: entriesOfTerms(1, 1, 3, 3, 3, 4) });
+    solo.append(2, 5, 6, 2, []);
+    expect(solo.sent()).toMatchObject([{ refused: true, index: 6, hintIndex: 2, hintTerm: 1 }]);
+    solo.append(2, 5, 9, 3, []);
+    expect(solo.sent()).toMatchObject([{ refused: true, index: 9, hintIndex: 5, hintTerm: 3 }]);
+  });
+
   it("drops what contradicts the leader, from the first conflict on", () => {
     const solo = follower()
       .append(2, 4, 1, 1, [entry(2, 1), entry(3, 2), entry(4, 4)])
