@@ -1,3 +1,4 @@
+import { RequestStatus } from "../contract/index.js";
 import type { GrpcPeers } from "../peer/index.js";
 import type { FlushObserver, SegmentedShardLog } from "../storage/index.js";
 import {
@@ -136,6 +137,29 @@ export class NodeMetrics implements FlushObserver, ShardObserver {
       ["marconi_snapshots_receiving", "Snapshots that arrive.", () => shard.snapshotsReceiving],
     ] as const;
     for (const [name, help, read] of gauges) sampleGauge(this.registry, { name, help, read });
+    this.#countDropped(shard);
+  }
+
+  /** What was turned away or dropped because a bound was reached. */
+  #countDropped(shard: Shard): void {
+    const { notLeader, overloaded, malformed, storageFull } = RequestStatus;
+    const statuses = Object.entries({ notLeader, overloaded, malformed, storageFull });
+    sampleCounter(this.registry, {
+      name: "marconi_requests_refused_total",
+      help: "Requests of gateways that were turned away at the door, by reason.",
+      labelNames: ["reason"],
+      read: () => statuses.map(([reason, status]) => ({ labels: { reason }, value: shard.refusals(status) })),
+    });
+    sampleCounter(this.registry, {
+      name: "marconi_gateways_dropped_total",
+      help: "Gateways disconnected because they did not take their answers.",
+      read: () => shard.gatewaysDropped,
+    });
+    sampleCounter(this.registry, {
+      name: "marconi_peer_frames_dropped_total",
+      help: "Frames of messages that found the buffer towards their peer full.",
+      read: () => shard.peerFramesDropped,
+    });
   }
 
   #watchMessages(shard: Shard): void {

@@ -32,6 +32,8 @@ export interface ReplicaHost {
   wake(replica: Replica): void;
   /** An answer was written: flush the connection at the end of the turn. */
   touched(connection: GatewayConnection): void;
+  /** A request was turned away at the door. */
+  refused(status: RequestStatus): void;
   leadershipChanged(replica: Replica): void;
   sendSnapshot(replica: Replica, order: SnapshotOrder): void;
   installSnapshot(replica: Replica, snapshot: SnapshotMeta): void;
@@ -127,6 +129,7 @@ export class Replica {
     const refusal = this.#accept(connection, correlation, request);
     if (refusal !== undefined) {
       connection.refuse(correlation, refusal);
+      this.#host.refused(refusal);
       this.#host.touched(connection);
     } else this.#host.wake(this);
   }

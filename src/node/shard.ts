@@ -58,6 +58,10 @@ export class Shard implements ReplicaHost {
   #turnScheduled = false;
   #ticker: Timer | undefined;
   #leaderTransfers = 0;
+  /** Requests turned away, by status. */
+  readonly #refusals = new Float64Array(Object.keys(RequestStatus).length + 1);
+  #gatewaysDropped = 0;
+  #peerFramesDropped = 0;
   #draining = false;
   #stopped = false;
 
@@ -84,6 +88,21 @@ export class Shard implements ReplicaHost {
     let bytes = 0;
     for (const connection of this.#gateways) bytes += connection.bufferedBytes;
     return bytes;
+  }
+
+  /** Requests that were turned away at the door with `status`. */
+  refusals(status: RequestStatus): number {
+    return this.#refusals[status] ?? 0;
+  }
+
+  /** Streams of gateways that were closed because they did not take their answers. */
+  get gatewaysDropped(): number {
+    return this.#gatewaysDropped;
+  }
+
+  /** Frames that found the buffer towards their peer full. */
+  get peerFramesDropped(): number {
+    return this.#peerFramesDropped;
   }
 
   get snapshotsSending(): number {
@@ -215,6 +234,7 @@ export class Shard implements ReplicaHost {
       return;
     }
     connection.refuse(correlation, RequestStatus.notLeader);
+    this.refused(RequestStatus.notLeader);
     this.touched(connection);
   }
 
@@ -294,6 +314,10 @@ export class Shard implements ReplicaHost {
     this.#scheduleTurn();
   }
 
+  refused(status: RequestStatus): void {
+    this.#refusals[status] = this.refusals(status) + 1;
+  }
+
   leadershipChanged(replica: Replica): void {
     this.#options.observer.leaderChanged(replica);
     this.#transfers.leadershipChanged(replica);
@@ -346,7 +370,7 @@ export class Shard implements ReplicaHost {
       connection.queued = false;
       connection.flush();
       // It did not take its answers: whatever else is meant for it would only pile up.
-      if (connection.closed) this.#gateways.delete(connection);
+      if (connection.closed && this.#gateways.delete(connection)) this.#gatewaysDropped++;
     }
   }
 
@@ -354,6 +378,7 @@ export class Shard implements ReplicaHost {
     const frame = outbox.frame.take();
     const sent = this.#network?.send(outbox.node, frame) ?? false;
     if (sent || this.#network?.isConnected(outbox.node) !== true) return;
+    this.#peerFramesDropped++;
     // The stream's buffer is full: the messages are lost, and every group must probe the peer afresh.
     const peer = this.#options.members.replicaIdOf(outbox.node);
     for (const replica of this.#replicas.values()) replica.peerUnreachable(peer);
