@@ -22,6 +22,9 @@ export interface Faults {
   readonly resetStream: number;
   readonly slowDisk: number;
   readonly diskError: number;
+  readonly fullDisk: number;
+  /** A clean stop and start. */
+  readonly restart: number;
   readonly clockJump: number;
   readonly transfer: number;
   readonly gatewayKill: number;
@@ -53,6 +56,8 @@ const none: Faults = {
   resetStream: 0,
   slowDisk: 0,
   diskError: 0,
+  fullDisk: 0,
+  restart: 0,
   clockJump: 0,
   transfer: 0,
   gatewayKill: 0,
@@ -78,6 +83,8 @@ const everything: Faults = {
   resetStream: 2,
   slowDisk: 1,
   diskError: 1,
+  fullDisk: 1,
+  restart: 2,
   clockJump: 0,
   transfer: 2,
   gatewayKill: 0.7,
@@ -95,11 +102,12 @@ export const mixes = {
   calm: mix({ everyMs: 5_000, resetStream: 1, transfer: 1 }),
   crashes: mix({ everyMs: 1_200, kill: 3, killLeader: 4, killAll: 0.5, crashAt: 3, gatewayKill: 0.5 }),
   power: mix({ everyMs: 1_500, powerLoss: 4, powerLossAll: 1.5, kill: 1, crashAt: 5, diskError: 1 }),
+  restarts: mix({ everyMs: 1_500, restart: 6, kill: 0.5 }),
   pauses: mix({ everyMs: 1_500, pause: 2, pauseLeader: 4 }),
   splits: mix({ everyMs: 1_500, halves: 2, isolate: 2, isolateLeader: 3, twoSides: 4, bridge: 1, oneWay: 3 }),
   flapping: mix({ everyMs: 1_500, flapping: 3, oneWay: 1, resetStream: 3 }),
   transfers: mix({ everyMs: 250, transfer: 8, killLeader: 0.3, resetStream: 0.5 }),
-  disks: mix({ everyMs: 1_500, slowDisk: 4, diskError: 2, powerLoss: 1 }, { tinyLimits: true }),
+  disks: mix({ everyMs: 1_500, slowDisk: 4, diskError: 2, fullDisk: 3, powerLoss: 1 }, { tinyLimits: true }),
   clocks: mix({ everyMs: 1_500, clockJump: 3, killLeader: 2, transfer: 2, isolateLeader: 1 }, { skewedClocks: true }),
   snapshots: mix(
     { everyMs: 1_800, kill: 2, isolate: 3, powerLoss: 2, crashAt: 3, resetStream: 1 },

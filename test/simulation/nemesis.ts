@@ -82,6 +82,16 @@ export class Nemesis {
     diskError: () => {
       this.#anyNode().temper.failNextSync = true;
     },
+    fullDisk: () => {
+      const node = this.#anyNode();
+      node.fillDisk(this.#rng.fraction() * this.#sim.options.segmentBytes * 3);
+      this.#later(this.#between(500, 5_000), () => {
+        node.freeDisk();
+      });
+    },
+    restart: () => {
+      this.#anyNode().restart(this.#between(50, 1_000));
+    },
     clockJump: () => this.#clockJump(),
     transfer: () => this.#transfer(),
     gatewayKill: () => this.#killGateway(),

@@ -14,7 +14,7 @@ import {
   ExchangeResponseSchema,
 } from "../../src/gen/marconi/v1/partitions_pb.js";
 import type { SimHost } from "./fabric.js";
-import { CLUSTER_ID, GATEWAY_SERVICE } from "./sim-node.js";
+import { CLUSTER_ID, GATEWAY_SERVICE } from "./gateway-endpoint.js";
 import type { SimProcess } from "./sim-process.js";
 import { silentLogger } from "./silent-logger.js";
 import type { SimWorld } from "./sim-world.js";

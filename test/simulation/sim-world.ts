@@ -18,8 +18,6 @@ export class SimWorld {
   readonly nodes: readonly SimNode[];
   readonly gateways: readonly SimGateway[];
   readonly nodeNames: readonly string[];
-  /** Processes that end by themselves are started again. */
-  supervised = true;
   /** Set before anything starts. */
   hooks: Hooks = {};
   #processes = 0;
@@ -36,7 +34,7 @@ export class SimWorld {
     );
     this.observer = new Observer(world, this.members);
     this.observer.onMachine = (machine, node) => this.hooks.machine?.(machine, node);
-    this.nodes = this.nodeNames.map((name) => new SimNode(this, name, this.#host(name), this.members, this.observer));
+    this.nodes = this.nodeNames.map((name) => new SimNode(this, name, this.#host(name)));
     this.gateways = Array.from({ length: options.gateways }, (_, i) => {
       const name = `g${String(i + 1)}`;
       return new SimGateway(this, name, this.#host(name));

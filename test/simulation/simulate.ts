@@ -199,7 +199,6 @@ class Script {
     const core = this.#chooseCore();
     const rest = this.#sim.nodes.filter((node) => !core.includes(node));
     this.#world.timeline.note(undefined, `healed: ${core.map(({ name }) => name).join(" ")} only`);
-    this.#sim.supervised = false;
     this.#sim.fabric.unblockAll();
     for (const node of core) heal(node);
     for (const gateway of this.#sim.gateways) gateway.boot();
@@ -257,6 +256,7 @@ class Script {
       (host) => host !== node.host,
     );
     const kind = rng.between(0, 5);
+    node.supervised = false;
     if (kind === 0) node.kill();
     else if (kind === 1) node.pause();
     else if (kind === 2) fabric.split([node.host], others);
@@ -268,7 +268,6 @@ class Script {
 
   #healAll(): void {
     this.#world.timeline.note(undefined, "all is healed");
-    this.#sim.supervised = true;
     this.#sim.fabric.unblockAll();
     for (const node of this.#sim.nodes) heal(node);
     this.#workload.stop();
@@ -347,8 +346,10 @@ class Script {
 
 /** Power, time and a good disk. */
 function heal(node: SimNode): void {
+  node.supervised = true;
   node.temper.slowness = 1;
   node.temper.failNextSync = false;
+  node.freeDisk();
   node.resume();
   node.boot();
 }
