@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 import { systemClock, systemTimers } from "../base/index.js";
-import { GrpcPeers, type PeerHandlers, splitAddress } from "../peer/index.js";
+import { GrpcPeers, splitAddress } from "../peer/index.js";
 import { channelOptions, PROTOCOL_VERSION } from "../rpc/index.js";
 import {
   type CheckpointStore,
@@ -240,18 +240,6 @@ function makePeers(
   registry: PeerRegistry,
   incarnation: string,
 ): GrpcPeers {
-  const handlers: PeerHandlers = {
-    messages: (from, bytes) => {
-      shard.messages(from, bytes);
-    },
-    snapshotPart: (from, part) => {
-      shard.snapshotPart(from, part);
-    },
-    connected: () => undefined,
-    disconnected: (node, processGone) => {
-      shard.disconnected(node, processGone);
-    },
-  };
   const others = members.members.filter((member) => member.id !== config.nodeId);
   return new GrpcPeers({
     rules: {
@@ -267,7 +255,7 @@ function makePeers(
       rememberIncarnation: (node, value) => registry.remember(node, value),
     },
     peers: new Map(others.map((member) => [member.id, member.address])),
-    handlers,
+    handlers: shard,
     timers: systemTimers,
     log,
   });

@@ -1,6 +1,13 @@
 import { type Clock, DecodeError, type Timer, type Timers } from "../base/index.js";
 import { RequestStatus } from "../contract/index.js";
-import { MessageFrame, type NodeId, type PeerNetwork, readMessages, type SnapshotPart } from "../peer/index.js";
+import {
+  MessageFrame,
+  type NodeId,
+  type PeerHandlers,
+  type PeerNetwork,
+  readMessages,
+  type SnapshotPart,
+} from "../peer/index.js";
 import type { Message, SnapshotMeta, SnapshotOrder } from "../raft/index.js";
 import type { GroupId, SegmentedShardLog, ViewableCheckpointStore } from "../storage/index.js";
 import { type Logger, SteadyReadiness } from "../telemetry/index.js";
@@ -31,27 +38,24 @@ export interface ShardOptions {
   fatal(error: Error): void;
 }
 
-interface Outbox {
-  readonly node: NodeId;
-  readonly frame: MessageFrame;
-}
-
 /**
  * One event loop's worth of a node: all replicas on it, their one log, one ticker, and a frame per peer and per gateway and
  * turn. Work is gathered while events come in and done once per event-loop turn.
  */
-export class Shard implements ReplicaHost {
+export class Shard implements ReplicaHost, PeerHandlers {
   readonly clock: Clock;
   readonly log: SegmentedShardLog;
   storageFull = false;
   readonly #options: ShardOptions;
   readonly #replicas = new Map<GroupId, Replica>();
   readonly #gateways = new Set<GatewayConnection>();
-  readonly #outboxes = new Map<NodeId, Outbox>();
+  /** Messages of this turn, by peer. */
+  readonly #outboxes = new Map<NodeId, MessageFrame>();
   readonly #checkpointer: Checkpointer;
   readonly #transfers: SnapshotTransfers;
   readonly #balancer: Balancer;
   readonly #readiness: SteadyReadiness;
+  readonly #isConnected = (node: NodeId): boolean => this.#network?.isConnected(node) ?? false;
   #network: PeerNetwork | undefined;
   #awake: Replica[] = [];
   #touched: GatewayConnection[] = [];
@@ -177,10 +181,7 @@ export class Shard implements ReplicaHost {
   }
 
   #balance(): void {
-    for (const move of this.#balancer.moves(
-      this.#replicas.values(),
-      (node) => this.#network?.isConnected(node) ?? false,
-    )) {
+    for (const move of this.#balancer.moves(this.#replicas.values(), this.#isConnected)) {
       if (!move.replica.core.transferLeadership(move.to)) continue;
       this.#leaderTransfers++;
       this.wake(move.replica);
@@ -196,7 +197,7 @@ export class Shard implements ReplicaHost {
     let left = 0;
     for (const replica of this.#replicas.values()) {
       if (replica.leadership.role !== "leader") continue;
-      const successors = this.#balancer.successors(replica, (node) => this.#network?.isConnected(node) ?? false);
+      const successors = this.#balancer.successors(replica, this.#isConnected);
       if (successors.length > 0) left++;
       if (successors.some((target) => replica.core.transferLeadership(target))) this.wake(replica);
     }
@@ -290,11 +291,11 @@ export class Shard implements ReplicaHost {
     const node = this.#options.members.nodeOf(message.to);
     let outbox = this.#outboxes.get(node);
     if (outbox === undefined) {
-      outbox = { node, frame: new MessageFrame() };
+      outbox = new MessageFrame();
       this.#outboxes.set(node, outbox);
     }
-    outbox.frame.add(group, message);
-    if (outbox.frame.length >= nodeLimits.peerFrameBytesMax) this.#flushOutbox(outbox);
+    outbox.add(group, message);
+    if (outbox.length >= nodeLimits.peerFrameBytesMax) this.#flushOutbox(node, outbox);
     this.#scheduleTurn();
   }
 
@@ -363,7 +364,7 @@ export class Shard implements ReplicaHost {
       replica.awake = false;
       replica.turn();
     }
-    for (const outbox of this.#outboxes.values()) if (outbox.frame.length > 0) this.#flushOutbox(outbox);
+    for (const [node, outbox] of this.#outboxes) if (outbox.length > 0) this.#flushOutbox(node, outbox);
     const touched = this.#touched;
     this.#touched = [];
     for (const connection of touched) {
@@ -374,13 +375,13 @@ export class Shard implements ReplicaHost {
     }
   }
 
-  #flushOutbox(outbox: Outbox): void {
-    const frame = outbox.frame.take();
-    const sent = this.#network?.send(outbox.node, frame) ?? false;
-    if (sent || this.#network?.isConnected(outbox.node) !== true) return;
+  #flushOutbox(node: NodeId, outbox: MessageFrame): void {
+    const frame = outbox.take();
+    const sent = this.#network?.send(node, frame) ?? false;
+    if (sent || !this.#isConnected(node)) return;
     this.#peerFramesDropped++;
     // The stream's buffer is full: the messages are lost, and every group must probe the peer afresh.
-    const peer = this.#options.members.replicaIdOf(outbox.node);
+    const peer = this.#options.members.replicaIdOf(node);
     for (const replica of this.#replicas.values()) replica.peerUnreachable(peer);
   }
 }

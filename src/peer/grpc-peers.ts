@@ -225,7 +225,7 @@ export class GrpcPeers implements PeerNetwork {
     peer.refusal = undefined;
     previous?.close();
     this.#options.log.info({ node: peer.node }, "peer connected");
-    this.#options.handlers.connected(peer.node);
+    this.#options.handlers.connected?.(peer.node);
   }
 
   #lost(peer: Peer): void {

@@ -19,7 +19,7 @@ export interface PeerHandlers {
   messages(from: NodeId, bytes: Uint8Array): void;
   snapshotPart(from: NodeId, part: SnapshotPart): void;
   /** A stream to `node` stands. */
-  connected(node: NodeId): void;
+  connected?(node: NodeId): void;
   /** The stream is gone. `processGone`: nothing listens at its address any more, so the process itself is gone. */
   disconnected(node: NodeId, processGone: boolean): void;
 }

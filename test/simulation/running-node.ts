@@ -1,7 +1,6 @@
 import { DiskWatch } from "../../src/node/disk-watch.js";
 import { openReplica } from "../../src/node/open-replica.js";
 import { Shard } from "../../src/node/shard.js";
-import type { PeerHandlers } from "../../src/peer/index.js";
 import { openShardLog, type RecoveredGroup, type ViewableCheckpointStore } from "../../src/storage/index.js";
 import { CheckpointEngine } from "../../src/storage/checkpoint-engine.js";
 import type { SimHost } from "./fabric.js";
@@ -130,20 +129,8 @@ export class RunningNode {
   #serve(shard: Shard, watch: DiskWatch): void {
     const { sim, process, host } = this.#options;
     const { fabric, options, hooks, members } = sim;
-    const handlers: PeerHandlers = {
-      messages: (from, bytes) => {
-        shard.messages(from, bytes);
-      },
-      snapshotPart: (from, part) => {
-        shard.snapshotPart(from, part);
-      },
-      connected: () => undefined,
-      disconnected: (node, processGone) => {
-        shard.disconnected(node, processGone);
-      },
-    };
     const peers = new SimPeers({
-      ...{ fabric, process, host, handlers },
+      ...{ fabric, process, host, handlers: shard },
       peers: members.members.map(({ id }) => id).filter((id) => id !== host.name),
       bufferedBytesMax: options.peerBufferBytesMax,
     });

@@ -146,7 +146,6 @@ export class SimPeers implements PeerNetwork {
     peer.link = link;
     peer.redialDelayMs = peerLimits.redialDelayMsMin;
     previous?.close();
-    this.#options.handlers.connected(peer.node);
   }
 
   #lost(peer: Peer): void {
