@@ -1,6 +1,6 @@
-import { parseArgs } from "node:util";
 import type { Times } from "./measurement.js";
 import { type Choice, fullChoice, quickChoice, type Scenario, scenariosOf } from "./scenario.js";
+import { CommandFlags, flag, text } from "../support/command-flags.js";
 
 export interface BenchFlags {
   readonly nodes: number;
@@ -27,8 +27,7 @@ const usage = `usage: npm run bench -- [flags]
   --folder DIR          where data is kept while it runs
   --write               put the tables into docs/performance.md`;
 
-const text = { type: "string" } as const;
-const flag = { type: "boolean" } as const;
+const flags = new CommandFlags(usage);
 const options = {
   quick: flag,
   write: flag,
@@ -50,10 +49,10 @@ const options = {
 const roleChoice = { bodies: [100], connections: [64], queues: [1] };
 
 export function parseFlags(args: readonly string[]): BenchFlags {
-  const values = parse(args);
+  const values = flags.parse(args, options);
   const base = values.quick === true ? quickChoice : fullChoice;
   const numbers = (text: string | undefined, fallback: readonly number[]): readonly number[] =>
-    text === undefined ? fallback : text.split(",").map(positive);
+    text === undefined ? fallback : text.split(",").map((value) => flags.positive(value));
   const choice: Choice = {
     kinds: (values.kinds?.split(",") ?? base.kinds).map(kindOf),
     bodies: numbers(values.bodies, base.bodies),
@@ -64,40 +63,18 @@ export function parseFlags(args: readonly string[]): BenchFlags {
   };
   const roles = values.queues === undefined ? scenariosOf({ ...choice, ...roleChoice }) : [];
   return {
-    nodes: positive(values.nodes ?? "3"),
-    partitions: positive(values.partitions ?? "12"),
+    nodes: flags.positive(values.nodes ?? "3"),
+    partitions: flags.positive(values.partitions ?? "12"),
     scenarios: [...scenariosOf(choice), ...roles],
     times: {
-      measureMs: positive(values.seconds ?? (values.quick === true ? "3" : "5")) * 1_000,
-      warmupMs: positive(values.warmup ?? "2") * 1_000,
+      measureMs: flags.positive(values.seconds ?? (values.quick === true ? "3" : "5")) * 1_000,
+      warmupMs: flags.positive(values.warmup ?? "2") * 1_000,
     },
     folder: values.folder,
     write: values.write === true,
   };
 }
 
-function parse(args: readonly string[]): ReturnType<typeof parseArgs<{ options: typeof options }>>["values"] {
-  try {
-    const { values } = parseArgs({ args: [...args], options });
-    if (values.help !== true) return values;
-    process.stdout.write(`${usage}\n`);
-    return process.exit(0);
-  } catch (error) {
-    return refuse((error as Error).message);
-  }
-}
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value > 0) return value;
-  return refuse(`"${text}" is not a whole number above 0`);
-}
-
 function kindOf(text: string): Scenario["kind"] {
-  return text === "post" || text === "cycle" ? text : refuse(`"${text}" is neither post nor cycle`);
-}
-
-function refuse(problem: string): never {
-  process.stderr.write(`${problem}\n${usage}\n`);
-  return process.exit(2);
+  return text === "post" || text === "cycle" ? text : flags.refuse(`"${text}" is neither post nor cycle`);
 }

@@ -1,8 +1,8 @@
 /** npm run bench:restart: how long a node with many waiting messages takes to serve again, and what it holds in memory. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { parseArgs } from "node:util";
 import { Cluster } from "../chaos/cluster.js";
 import { runFolder } from "../chaos/run-folder.js";
+import { CommandFlags, flag, text } from "../support/command-flags.js";
 import { LoadGenerator } from "./load-generator.js";
 import { describeMachine } from "./machine.js";
 import { rssOf, usageOf } from "./process-usage.js";
@@ -15,15 +15,11 @@ const usage = `usage: npm run bench:restart -- [flags]
   --folder DIR        where data is kept while it runs
   --write             put the table into docs/performance.md`;
 
-const text = { type: "string" } as const;
-const flag = { type: "boolean" } as const;
-const { values } = parseArgs({ options: { messages: text, bytes: text, folder: text, write: flag, help: flag } });
-if (values.help === true) {
-  process.stdout.write(`${usage}\n`);
-  process.exit(0);
-}
-const messages = Number(values.messages ?? "1000000");
-const bodyBytes = Number(values.bytes ?? "100");
+const flags = new CommandFlags(usage);
+const options = { messages: text, bytes: text, folder: text, write: flag, help: flag } as const;
+const values = flags.parse(process.argv.slice(2), options);
+const messages = flags.positive(values.messages ?? "1000000");
+const bodyBytes = flags.positive(values.bytes ?? "100");
 const PER_POST = 100;
 const CONNECTIONS = 16;
 const queues = Array.from({ length: 16 }, (_, i) => `backlog-${i}`);

@@ -1,5 +1,5 @@
-import { parseArgs } from "node:util";
 import type { FaultKind } from "./fault.js";
+import { CommandFlags, flag, text } from "../support/command-flags.js";
 
 export interface ChaosFlags {
   readonly nodes: number;
@@ -32,8 +32,7 @@ const usage = `usage: npm run chaos -- [flags]
   --keep             keep history, logs and data of a run that passed, too
   --write            put the outages into docs/performance.md`;
 
-const text = { type: "string" } as const;
-const flag = { type: "boolean" } as const;
+const flags = new CommandFlags(usage);
 const options = {
   nodes: text,
   kills: text,
@@ -53,46 +52,24 @@ const options = {
 } as const;
 
 export function parseFlags(args: readonly string[]): ChaosFlags {
-  const values = parse(args);
+  const values = flags.parse(args, options);
   const short = values.short === true;
   const kinds: FaultKind[] = values["no-kill"] === true ? [] : ["kill"];
   if (values.double === true) kinds.push("double");
   if (values.all === true) kinds.push("all");
   if (values.pauses === true) kinds.push("pause");
-  if (kinds.length === 0) return refuse("--no-kill needs another kind of fault");
+  if (kinds.length === 0) return flags.refuse("--no-kill needs another kind of fault");
   return {
-    nodes: positive(values.nodes ?? "3"),
-    partitions: positive(values.partitions ?? "12"),
-    clients: positive(values.clients ?? (short ? "8" : "16")),
-    faults: positive(values.kills ?? (short ? "6" : "30")),
+    nodes: flags.positive(values.nodes ?? "3"),
+    partitions: flags.positive(values.partitions ?? "12"),
+    clients: flags.positive(values.clients ?? (short ? "8" : "16")),
+    faults: flags.positive(values.kills ?? (short ? "6" : "30")),
     kinds,
-    durationMs: positive(values.duration ?? (short ? "20" : "60")) * 1_000,
-    seed: values.seed === undefined ? Math.floor(Math.random() * 0x1_0000_0000) : positive(values.seed),
+    durationMs: flags.positive(values.duration ?? (short ? "20" : "60")) * 1_000,
+    seed: values.seed === undefined ? Math.floor(Math.random() * 0x1_0000_0000) : flags.positive(values.seed),
     patient: !short,
     keep: values.keep === true,
     folder: values.folder,
     write: values.write === true,
   };
-}
-
-function parse(args: readonly string[]): ReturnType<typeof parseArgs<{ options: typeof options }>>["values"] {
-  try {
-    const { values } = parseArgs({ args: [...args], options });
-    if (values.help !== true) return values;
-    process.stdout.write(`${usage}\n`);
-    return process.exit(0);
-  } catch (error) {
-    return refuse((error as Error).message);
-  }
-}
-
-function positive(value: string): number {
-  const number = Number(value);
-  if (Number.isInteger(number) && number > 0) return number;
-  return refuse(`"${value}" is not a whole number above 0`);
-}
-
-function refuse(problem: string): never {
-  process.stderr.write(`${problem}\n${usage}\n`);
-  return process.exit(2);
 }
