@@ -12,36 +12,39 @@ export interface SampleOptions extends MetricOptions {
   readonly read: () => number | Iterable<Sample>;
 }
 
+/** What prom-client is told, but for how a value is put in. */
+function settings(registry: MetricsRegistry, { name, help, labelNames = [] }: SampleOptions) {
+  return { name, help, labelNames, registers: [registry] };
+}
+
+function collect(read: SampleOptions["read"], put: (labels: Labels, value: number) => void): void {
+  const value = read();
+  if (typeof value === "number") put({}, value);
+  else for (const sample of value) put(sample.labels, sample.value);
+}
+
 /** A gauge that somebody else keeps. */
 export function sampleGauge(registry: MetricsRegistry, options: SampleOptions): void {
-  const { name, help, labelNames = [], read } = options;
   new Gauge<string>({
-    name,
-    help,
-    labelNames,
-    registers: [registry],
+    ...settings(registry, options),
     collect() {
-      const value = read();
       this.reset();
-      if (typeof value === "number") this.set(value);
-      else for (const sample of value) this.set(sample.labels, sample.value);
+      collect(options.read, (labels, value) => {
+        this.set(labels, value);
+      });
     },
   });
 }
 
 /** A counter that somebody else keeps; it must only ascend. */
 export function sampleCounter(registry: MetricsRegistry, options: SampleOptions): void {
-  const { name, help, labelNames = [], read } = options;
   new Counter<string>({
-    name,
-    help,
-    labelNames,
-    registers: [registry],
+    ...settings(registry, options),
     collect() {
-      const value = read();
       this.reset();
-      if (typeof value === "number") this.inc(value);
-      else for (const sample of value) this.inc(sample.labels, sample.value);
+      collect(options.read, (labels, value) => {
+        this.inc(labels, value);
+      });
     },
   });
 }

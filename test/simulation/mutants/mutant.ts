@@ -9,8 +9,21 @@ export interface Mutant {
   plant(sim: SimWorld): void;
 }
 
-/** Lets one call in `every` go wrong: a bug that always strikes would be found by anything. */
-export function sometimes(sim: SimWorld, name: string, every: number): () => boolean {
-  const rng = sim.world.rng(`mutant ${name}`);
-  return () => rng.between(0, every) === 0;
+/**
+ * A mutant of something that a hook of the simulation hands out; `strikes` lets one call in `every` go wrong, since a bug that
+ * always strikes would be found by anything.
+ */
+export function hooked(
+  name: string,
+  mix: Mutant["mix"],
+  every: number,
+  hook: (hooks: SimWorld["hooks"], strikes: () => boolean) => void,
+): Mutant {
+  return {
+    ...{ name, mix },
+    plant: (sim) => {
+      const rng = sim.world.rng(`mutant ${name}`);
+      hook(sim.hooks, () => rng.between(0, every) === 0);
+    },
+  };
 }

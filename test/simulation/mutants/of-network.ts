@@ -2,7 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import { ExchangeRequestSchema } from "../../../src/gen/marconi/v1/partitions_pb.js";
 import { isQuery } from "../../../src/command/index.js";
 import type { PeerNetwork } from "../../../src/peer/index.js";
-import { type Mutant, sometimes } from "./mutant.js";
+import { hooked, type Mutant } from "./mutant.js";
 
 function networks(
   name: string,
@@ -10,16 +10,12 @@ function networks(
   change: (network: PeerNetwork, strikes: () => boolean) => void,
   every = 1,
 ): Mutant {
-  return {
-    ...{ name, mix },
-    plant: (sim) => {
-      const strikes = sometimes(sim, name, every);
-      sim.hooks.network = (network) => {
-        change(network, strikes);
-        return network;
-      };
-    },
-  };
+  return hooked(name, mix, every, (hooks, strikes) => {
+    hooks.network = (network) => {
+      change(network, strikes);
+      return network;
+    };
+  });
 }
 
 /** Changes each request's bytes before a gateway sends it. */

@@ -1,6 +1,6 @@
 import { EntryBuilder, EntryReader } from "../../../src/command/index.js";
 import type { Machine } from "../../../src/partition/index.js";
-import { type Mutant, sometimes } from "./mutant.js";
+import { hooked, type Mutant } from "./mutant.js";
 
 /** Changes the machines of all nodes, or of one. */
 function machines(
@@ -9,15 +9,11 @@ function machines(
   change: (machine: Machine, strikes: () => boolean, node: string) => void,
   every = 1,
 ): Mutant {
-  return {
-    ...{ name, mix },
-    plant: (sim) => {
-      const strikes = sometimes(sim, name, every);
-      sim.hooks.machine = (machine, node) => {
-        change(machine, strikes, node);
-      };
-    },
-  };
+  return hooked(name, mix, every, (hooks, strikes) => {
+    hooks.machine = (machine, node) => {
+      change(machine, strikes, node);
+    };
+  });
 }
 
 /** The entry with another log time, and its commands as `keep` says. */

@@ -1,5 +1,5 @@
 import type { Consensus, Message, Ready } from "../../../src/raft/index.js";
-import { type Mutant, sometimes } from "./mutant.js";
+import { hooked, type Mutant } from "./mutant.js";
 
 /** Changes every core before anybody watches it. */
 function cores(
@@ -8,15 +8,11 @@ function cores(
   change: (core: Consensus, strikes: () => boolean) => void,
   every = 1,
 ): Mutant {
-  return {
-    ...{ name, mix },
-    plant: (sim) => {
-      const strikes = sometimes(sim, name, every);
-      sim.hooks.core = (core) => {
-        change(core, strikes);
-      };
-    },
-  };
+  return hooked(name, mix, every, (hooks, strikes) => {
+    hooks.core = (core) => {
+      change(core, strikes);
+    };
+  });
 }
 
 function readies(
