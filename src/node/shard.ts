@@ -19,6 +19,8 @@ import type { MemberMap } from "./members.js";
 import type { Replica, ReplicaHost } from "./replica.js";
 import type { ShardObserver } from "./shard-observer.js";
 import { SnapshotTransfers } from "./snapshot-transfers.js";
+import { TurnBudget } from "./turn-budget.js";
+import { WorkQueue } from "./work-queue.js";
 
 export interface ShardOptions {
   readonly nodeId: NodeId;
@@ -57,7 +59,10 @@ export class Shard implements ReplicaHost, PeerHandlers {
   readonly #readiness: SteadyReadiness;
   readonly #isConnected = (node: NodeId): boolean => this.#network?.isConnected(node) ?? false;
   #network: PeerNetwork | undefined;
-  #awake: Replica[] = [];
+  readonly #budget: TurnBudget;
+  readonly #awake: WorkQueue<Replica>;
+  /** Replicas whose state machines have work. */
+  readonly #working: WorkQueue<Replica>;
   #touched: GatewayConnection[] = [];
   #turnScheduled = false;
   #ticker: Timer | undefined;
@@ -77,6 +82,9 @@ export class Shard implements ReplicaHost, PeerHandlers {
     this.#transfers = new SnapshotTransfers(options, this.#checkpointer);
     this.#readiness = new SteadyReadiness(options.clock, nodeLimits.unreadyGraceMs);
     this.#balancer = new Balancer(options.nodeId, options.members);
+    this.#budget = new TurnBudget(options.clock);
+    this.#awake = new WorkQueue(this.#budget);
+    this.#working = new WorkQueue(this.#budget);
   }
 
   get replicas(): ReadonlyMap<GroupId, Replica> {
@@ -300,10 +308,8 @@ export class Shard implements ReplicaHost, PeerHandlers {
   }
 
   wake(replica: Replica): void {
-    if (!replica.awake) {
-      replica.awake = true;
-      this.#awake.push(replica);
-    }
+    replica.awake = true;
+    this.#awake.add(replica);
     this.#scheduleTurn();
   }
 
@@ -358,13 +364,18 @@ export class Shard implements ReplicaHost, PeerHandlers {
   #turn(): void {
     this.#turnScheduled = false;
     if (this.#stopped) return;
-    const awake = this.#awake;
-    this.#awake = [];
-    for (const replica of awake) {
+    this.#budget.begin();
+    // First what other nodes wait for, votes above all: it is short. No election waits for anybody's state machine.
+    this.#awake.serve((replica) => {
       replica.awake = false;
       replica.turn();
-    }
+      if (replica.hasWork) this.#working.add(replica);
+    });
     for (const [node, outbox] of this.#outboxes) if (outbox.length > 0) this.#flushOutbox(node, outbox);
+    this.#working.serve((replica) => {
+      replica.work(this.#budget);
+      if (replica.hasWork) this.#working.add(replica);
+    });
     const touched = this.#touched;
     this.#touched = [];
     for (const connection of touched) {
@@ -373,6 +384,7 @@ export class Shard implements ReplicaHost, PeerHandlers {
       // It did not take its answers: whatever else is meant for it would only pile up.
       if (connection.closed && this.#gateways.delete(connection)) this.#gatewaysDropped++;
     }
+    if (!this.#awake.isEmpty || !this.#working.isEmpty) this.#scheduleTurn();
   }
 
   #flushOutbox(node: NodeId, outbox: MessageFrame): void {
