@@ -46,7 +46,12 @@ function addFlags<T extends Settings>(command: Command, schema: Schema<T>): void
     const fallback =
       setting.fallback === undefined ? "required" : `default ${setting.format(setting.fallback as never)}`;
     const note = setting.isSwitch || fallback === "default " ? "" : ` (${fallback})`;
-    command.addOption(new Option(`--${flagName(key)}${value}`, `${setting.doc}${note}`));
+    const option = new Option(`--${flagName(key)}${value}`, `${setting.doc}${note}`);
+    if (setting.isList)
+      option.argParser((text: string, before: string | undefined) =>
+        before === undefined ? text : `${before},${text}`,
+      );
+    command.addOption(option);
   }
 }
 

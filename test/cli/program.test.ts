@@ -49,6 +49,11 @@ describe("the command line", () => {
     ]);
   });
 
+  test("a list may be given in one flag or in several", async () => {
+    await run("gateway --nodes a:1,b:2 --nodes c:3");
+    expect(performed).toEqual([["gateway", ["a:1", "b:2", "c:3"]]]);
+  });
+
   test("the environment counts too", async () => {
     await run(node, { MARCONI_TICK_MS: "30" });
     await run("dev", { MARCONI_DEV_NODES: "2" });
