@@ -40,7 +40,7 @@ export interface Placement {
   readonly target: readonly ReplicaId[];
   /** Replicas of earlier targets that may still be in the group's configuration; none may be removed before it has settled. */
   readonly former: readonly ReplicaId[];
-  /** The last generation that was given out in this group. */
+  /** Grows with every change of what the group shall be held by; the replicas that a change makes new are of its generation. */
   readonly generation: number;
 }
 
@@ -92,9 +92,17 @@ export type MapCommand =
   /** The replica lost its data although its node did not: another one is made on the same node. */
   | { readonly op: "replace-replica"; readonly group: number; readonly replica: ReplicaId }
   /** The group's leader says: exactly these are voters now, and the configuration that says so is committed. */
-  | { readonly op: "settled"; readonly group: number; readonly replicas: readonly ReplicaId[] }
+  | {
+      readonly op: "settled";
+      readonly group: number;
+      readonly replicas: readonly ReplicaId[];
+      /**
+       * Of the placement that the leader worked on. Without it a report that was under way while the group was told to become
+       * something else and then the same again would let replicas be forgotten that the configuration still needs.
+       */
+      readonly generation: number;
+    }
   | { readonly op: "set-replication-factor"; readonly replicationFactor: number };
 
 /** What became of a command: a sentence for whoever gave it when it was refused. */
-export type MapOutcome =
-  { readonly map: ClusterMap; readonly changed: boolean } | { readonly refused: string };
+export type MapOutcome = { readonly map: ClusterMap; readonly changed: boolean } | { readonly refused: string };
