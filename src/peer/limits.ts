@@ -7,6 +7,16 @@ export const peerLimits = {
   redialDelayMsMax: 500,
   /** A stream that does not say hello within this time is closed. */
   helloTimeoutMs: 3_000,
+  /** How long a stream that ends with a refusal may take to deliver it before it is cut off. */
+  lingerMs: 1_000,
+  /** Refusals remembered so that a repeated one is logged once; beyond them the oldest is forgotten, and may be logged again. */
+  refusalsMax: 256,
   /** How long to wait for a refusal when asking whether a process is gone. */
   probeTimeoutMs: 250,
+  /**
+   * Pause before asking again, and the longest time to go on. A killed process lets go of its listener only after its memory:
+   * until then its kernel accepts or resets. 1.5 s covers some gigabytes, and is about where an election begins anyway.
+   */
+  probePauseMs: 15,
+  suspicionMs: 1_500,
 } as const;

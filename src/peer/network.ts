@@ -21,8 +21,11 @@ export interface PeerHandlers {
   /** News about the cluster itself, in the encoding of src/node. Throws DecodeError, before anything is done, for what does not follow it. */
   control(from: NodeId, bytes: Uint8Array): void;
   /** A stream to `node` stands. */
-  connected?(node: NodeId): void;
-  /** The stream is gone. `processGone`: nothing listens at its address any more, so the process itself is gone. */
+  connected(node: NodeId): void;
+  /**
+   * The stream is gone. `processGone`: nothing listens at its address any more, so the process itself is gone; told at most once
+   * for a stream that was lost, a while after its end was told.
+   */
   disconnected(node: NodeId, processGone: boolean): void;
 }
 

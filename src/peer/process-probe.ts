@@ -1,16 +1,39 @@
+import type { LookupAddress } from "node:dns";
+import { lookup } from "node:dns/promises";
 import { connect } from "node:net";
 
-/**
- * Asks the kernel of a peer's host whether anything listens at `address` (host:port). True only on a refusal: proof that the
- * process is gone. Silence, success or any other error prove nothing.
- */
-export function isProcessGone(address: string, timeoutMs: number): Promise<boolean> {
-  const { host, port } = splitAddress(address);
+/** Asks the kernel of a peer's host whether anything listens at an address (host:port), as often as one likes. */
+export class ProcessProbe {
+  readonly #host: string;
+  readonly #port: number;
+  /** Looked up once: a name server is not to be asked every few milliseconds, and it is the process behind the old answer that matters. */
+  #addresses: readonly LookupAddress[] | undefined;
+
+  constructor(address: string) {
+    const { host, port } = splitAddress(address);
+    this.#host = host;
+    this.#port = port;
+  }
+
+  /**
+   * True only when every address behind the name refuses: proof that the process is gone. Silence for `timeoutMs`, success,
+   * a reset or any other error prove nothing. Never rejects; false when `signal` aborts.
+   */
+  async isGone(timeoutMs: number, signal: AbortSignal): Promise<boolean> {
+    this.#addresses ??= await lookup(this.#host, { all: true }).catch(() => []);
+    if (this.#addresses.length === 0 || signal.aborted) return false;
+    const port = this.#port;
+    const answers = this.#addresses.map(({ address }) => refuses({ host: address, port, timeout: timeoutMs, signal }));
+    return (await Promise.all(answers)).every((refused) => refused);
+  }
+}
+
+function refuses(options: { host: string; port: number; timeout: number; signal: AbortSignal }): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect({ host, port, timeout: timeoutMs });
-    const settle = (gone: boolean): void => {
+    const socket = connect(options);
+    const settle = (refused: boolean): void => {
       socket.destroy();
-      resolve(gone);
+      resolve(refused);
     };
     socket.once("connect", () => {
       settle(false);
@@ -18,7 +41,7 @@ export function isProcessGone(address: string, timeoutMs: number): Promise<boole
     socket.once("timeout", () => {
       settle(false);
     });
-    socket.once("error", (error: NodeJS.ErrnoException) => {
+    socket.on("error", (error: NodeJS.ErrnoException) => {
       settle(error.code === "ECONNREFUSED");
     });
   });

@@ -8,8 +8,15 @@ import {
   ServerCredentials,
 } from "@grpc/grpc-js";
 import { createServer } from "node:net";
-import { systemTimers, type Timer, type Timers } from "../../src/base/index.js";
-import { GrpcPeers, MessageFrame, type NodeId, readMessages, type SnapshotPart } from "../../src/peer/index.js";
+import { DecodeError, systemTimers, type Timer, type Timers } from "../../src/base/index.js";
+import {
+  GrpcPeers,
+  MessageFrame,
+  type NodeId,
+  readMessages,
+  type SnapshotPart,
+  type Standing,
+} from "../../src/peer/index.js";
 import { type PeerFrame, PeersService } from "../../src/gen/marconi/v1/peers_pb.js";
 import { EncodedFrame, PROTOCOL_VERSION, serviceDefinition } from "../../src/rpc/index.js";
 import { createLogger } from "../../src/telemetry/index.js";
@@ -27,6 +34,10 @@ class TestNode {
   readonly server = new Server();
   readonly peers: GrpcPeers;
   readonly known = new Map<string, string>();
+  /** What this node's map says; a node that is in none of its words is a member. */
+  readonly standings = new Map<string, Standing>();
+  readonly evictions: string[] = [];
+  readonly news: { from: NodeId; bytes: Uint8Array }[] = [];
   readonly frames: { from: NodeId; bytes: Uint8Array }[] = [];
   readonly parts: SnapshotPart[] = [];
 
@@ -41,7 +52,6 @@ class TestNode {
     const note = (what: string): void => {
       events.push({ at: id, what });
     };
-    const others = [...ports].filter(([node]) => node !== id);
     this.peers = new GrpcPeers({
       rules: {
         own: {
@@ -51,14 +61,14 @@ class TestNode {
           incarnation: identity.incarnation ?? `${id}-first`,
           partitionCount: identity.partitionCount ?? 12,
         },
-        memberIds: new Set(ports.keys()),
+        standingOf: (node, incarnation) =>
+          this.standings.get(`${node} ${incarnation}`) ?? this.standings.get(node) ?? { kind: "member" },
         incarnationOf: (node) => this.known.get(node),
         rememberIncarnation: (node, value) => {
           this.known.set(node, value);
           return Promise.resolve();
         },
       },
-      peers: new Map(others.map(([node, port]) => [node, `127.0.0.1:${String(port)}`])),
       handlers: {
         messages: (from, bytes) => {
           readMessages(bytes);
@@ -69,6 +79,11 @@ class TestNode {
           this.parts.push(part);
           note(`part from ${from}`);
         },
+        control: (from, bytes) => {
+          if (bytes[0] === 0xff) throw new DecodeError("no news begin like this");
+          this.news.push({ from, bytes });
+          note(`control from ${from}`);
+        },
         connected: (node) => {
           note(`connected ${node}`);
         },
@@ -76,10 +91,20 @@ class TestNode {
           note(`${gone ? "gone" : "disconnected"} ${node}`);
         },
       },
+      onEvicted: (reason) => {
+        this.evictions.push(reason);
+        note("evicted");
+      },
       timers,
       log: createLogger({ name: id, level: "silent" }),
     });
     this.peers.register(this.server);
+    this.setPeers(ports);
+  }
+
+  setPeers(ports: ReadonlyMap<NodeId, number>): void {
+    const others = [...ports].filter(([node]) => node !== this.id);
+    this.peers.setPeers(new Map(others.map(([node, port]) => [node, `127.0.0.1:${String(port)}`])));
   }
 
   async start(port: number): Promise<void> {

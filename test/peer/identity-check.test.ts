@@ -11,7 +11,10 @@ const own: PeerIdentity = {
 };
 const rules: IdentityRules = {
   own,
-  memberIds: new Set(["n1", "n2", "n3"]),
+  standingOf: (node, incarnation) => {
+    if (incarnation === "dd") return { kind: "evicted", reason: "an operator removed it" };
+    return { kind: ["n1", "n2", "n3"].includes(node) ? "member" : "unknown" };
+  },
   incarnationOf: (node) => (node === "n2" ? "bb" : undefined),
   rememberIncarnation: () => Promise.resolve(),
 };
@@ -32,10 +35,11 @@ describe("who is heard", () => {
     ["speaks another protocol", { protocolVersion: PROTOCOL_VERSION + 1 }, "run the same release"],
     ["belongs to another cluster", { clusterId: "d" }, "check --cluster-id"],
     ["has this node's name", { nodeId: "n1" }, "own --node-id"],
-    ["is no member", { nodeId: "n9" }, "not in --members"],
+    ["is no member", { nodeId: "n9" }, "start it with --join"],
+    ["is no member any more", { incarnation: "dd" }, "an operator removed it"],
     ["counts other partitions", { partitionCount: 13 }, "fixed when a cluster is made"],
     ["lost its disk", { incarnation: "cc" }, "restore its data folder"],
   ])("not one that %s, with a reason that says what to do", (_, difference, advice) => {
-    expect(refusalOf(rules, peer(difference))).toContain(advice);
+    expect(refusalOf(rules, peer(difference))?.reason).toContain(advice);
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { createServer } from "node:net";
-import { isProcessGone, splitAddress } from "../../src/peer/process-probe.js";
+import { ProcessProbe, splitAddress } from "../../src/peer/process-probe.js";
 
 function listen(): Promise<{ port: number; close: () => Promise<void> }> {
   const server = createServer((socket) => socket.on("error", () => undefined));
@@ -11,6 +11,9 @@ function listen(): Promise<{ port: number; close: () => Promise<void> }> {
     });
   });
 }
+
+const isProcessGone = (address: string, timeoutMs: number): Promise<boolean> =>
+  new ProcessProbe(address).isGone(timeoutMs, new AbortController().signal);
 
 describe("whether a process is gone", () => {
   test("a refusal proves it, a connection disproves it", async () => {

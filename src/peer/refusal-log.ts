@@ -1,0 +1,44 @@
+import type { Logger } from "../telemetry/index.js";
+import type { Refusal } from "./identity-check.js";
+import { peerLimits } from "./limits.js";
+
+/** Writes refusals into the log, each once: those who are refused dial again and again. */
+export class RefusalLog {
+  readonly #log: Logger;
+  /** The last reason per node and direction. */
+  readonly #last = new Map<string, string>();
+
+  constructor(log: Logger) {
+    this.#log = log;
+  }
+
+  /** This node refuses `node`. */
+  refused(node: string, { reason, mayPass }: Refusal): void {
+    if (!this.#isNews(`of ${node}`, reason)) return;
+    if (mayPass) this.#log.warn({ node, reason }, "peer refused for now");
+    else this.#log.error({ node, reason }, "peer refused");
+  }
+
+  /** `node` refuses this one. */
+  refusedBy(node: string, reason: string): void {
+    if (this.#isNews(`by ${node}`, reason)) this.#log.error({ node, reason }, "refused by a peer");
+  }
+
+  /** The two get on again: the next refusal is news, whatever it says. */
+  forget(node: string): void {
+    this.#last.delete(`of ${node}`);
+    this.#last.delete(`by ${node}`);
+  }
+
+  #isNews(key: string, reason: string): boolean {
+    const repeated = this.#last.get(key) === reason;
+    // Moved to the end: the first is the one that was not heard for longest.
+    this.#last.delete(key);
+    this.#last.set(key, reason);
+    for (const oldest of this.#last.keys()) {
+      if (this.#last.size <= peerLimits.refusalsMax) break;
+      this.#last.delete(oldest);
+    }
+    return !repeated;
+  }
+}
