@@ -8,6 +8,7 @@ export { foundingMap, type Founding, foundingVoters } from "./founding.js";
 export { goalOf, heldBy, idsToHold, placementOf } from "./holding.js";
 export { clusterLimits, metaGroup, seatsMax } from "./limits.js";
 export { decodeMap, encodeMap, mapDigest } from "./map-codec.js";
+export { planMoves, type PlanView } from "./planner.js";
 export { generationOf, replicaIdAt, seatOf } from "./replica-id.js";
 export type {
   ClusterMap,

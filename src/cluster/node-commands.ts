@@ -37,7 +37,8 @@ function addSeat(map: ClusterMap, { id, incarnation, address }: Command<"add-nod
   const seat = map.nodes.length + 1;
   const nodes = map.nodes.map((node): ClusterNode => {
     if (node.id !== id || node.state === "gone") return node;
-    return { ...node, state: "lost", successor: isActive(map, node.successor) ? node.successor : seat };
+    const heir = nodeAt(map, node.successor);
+    return { ...node, state: "lost", successor: heir?.state === "active" && heir.id !== id ? heir.seat : seat };
   });
   return changed(map, { nodes: [...nodes, { seat, id, address, incarnation, state: "active", successor: 0 }] });
 }
