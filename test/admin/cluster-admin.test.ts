@@ -5,7 +5,7 @@ import { systemTimers, type Timers } from "../../src/base/index.js";
 import { type MapCommand, metaGroup } from "../../src/cluster/index.js";
 import { PROTOCOL_VERSION } from "../../src/rpc/index.js";
 import { freePorts } from "../support/free-ports.js";
-import { clusterId, mapAnswer, redirectTo, standInMap, StandInNode } from "./stand-in-node.js";
+import { clusterId, Failure, mapAnswer, redirectTo, standInMap, StandInNode } from "./stand-in-node.js";
 
 jest.setTimeout(20_000);
 
@@ -122,7 +122,7 @@ describe("describing a node", () => {
   });
 
   test("tells a process that is no storage node from one that is down", async () => {
-    const one = await node("n1", (stand) => (stand.description = status.UNIMPLEMENTED));
+    const one = await node("n1", (stand) => (stand.description = new Failure(status.UNIMPLEMENTED)));
     const error = await failure(admin([one.address]).describe());
     expect(error).toMatchObject({ kind: "refused" });
     expect(error.message).toContain("is no storage node, or one of an older version");
@@ -230,14 +230,14 @@ describe("changing the map", () => {
   });
 
   test("does not go on asking where every node declines", async () => {
-    const one = await node("n1", (stand) => (stand.changes = [status.FAILED_PRECONDITION]));
+    const one = await node("n1", (stand) => (stand.changes = [new Failure(status.FAILED_PRECONDITION)]));
     const error = await failure(admin([one.address]).change(command));
     expect(error).toMatchObject({ kind: "refused", message: `${one.address} says: status FAILED_PRECONDITION` });
     expect(one.commands).toHaveLength(1);
   });
 
   test("a status that does not say that nothing was done leaves a doubt", async () => {
-    const one = await node("n1", (stand) => (stand.changes = [status.INTERNAL]));
+    const one = await node("n1", (stand) => (stand.changes = [new Failure(status.INTERNAL)]));
     expect((await failure(admin([one.address], { timeoutMs: 300 }).change(command))).kind).toBe("unknown-outcome");
   });
 

@@ -24,8 +24,17 @@ export const standInMap = foundingMap({
   replicationFactor: 3,
 });
 
-/** `mute` keeps the question and never answers; `drop` breaks the connection off; a number is a gRPC status. */
-type Manner<R> = R | "mute" | "drop" | number;
+/** Answers with a gRPC status. */
+export class Failure {
+  readonly code: status;
+
+  constructor(code: status) {
+    this.code = code;
+  }
+}
+
+/** `mute` keeps the question and never answers; `drop` breaks the connection off. */
+type Manner<R> = R | "mute" | "drop" | Failure;
 export type ChangeAnswer = Manner<MessageInitShape<typeof ChangeResponseSchema>["outcome"]>;
 export type TransferAnswer = Manner<MessageInitShape<typeof TransferLeadershipResponseSchema>["outcome"]>;
 export type DescribeAnswer = Manner<MessageInitShape<typeof DescribeResponseSchema>>;
@@ -66,7 +75,7 @@ export class StandInNode {
       ) => {
         this.transfers.push({ group: request.group, toNodeId: request.toNodeId });
         const answer = this.leaderships.length > 1 ? this.leaderships.shift() : this.leaderships[0];
-        const respond = (outcome: Exclude<TransferAnswer, string | number>) =>
+        const respond = (outcome: Exclude<TransferAnswer, string | Failure>) =>
           create(TransferLeadershipResponseSchema, outcome === undefined ? {} : { outcome });
         this.#answer(answer, respond, done);
       },
@@ -92,7 +101,7 @@ export class StandInNode {
   #answer<A, R>(answer: Manner<A>, respond: (answer: A) => R, done: sendUnaryData<R>): void {
     if (answer === "mute") return;
     if (answer === "drop") this.stop();
-    else if (typeof answer === "number") done({ code: Number(answer), details: `status ${status[Number(answer)]}` });
+    else if (answer instanceof Failure) done({ code: answer.code, details: `status ${status[answer.code]}` });
     else done(null, respond(answer));
   }
 }
