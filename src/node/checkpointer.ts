@@ -1,5 +1,5 @@
 import { assert, type Clock, type Timers } from "../base/index.js";
-import type { CheckpointRow } from "../partition/index.js";
+import type { CheckpointRow, MachineLoader } from "../partition/index.js";
 import type { Index, SnapshotMeta } from "../raft/index.js";
 import type { GroupId, SegmentedShardLog, ViewableCheckpointStore } from "../storage/index.js";
 import type { Logger } from "../telemetry/index.js";
@@ -16,6 +16,7 @@ export interface CheckpointerOptions {
   readonly checkpointLogBytes: number;
   readonly logSegmentsMax: number;
   readonly observer: ShardObserver;
+  loaderOf(group: GroupId): MachineLoader;
   fatal(error: Error): void;
 }
 
@@ -46,6 +47,11 @@ export class Checkpointer {
   /** Recovery or an installed snapshot made this the newest. */
   adopt(group: GroupId, snapshot: SnapshotMeta): void {
     this.#latest.set(group, snapshot);
+  }
+
+  /** The group is removed. */
+  forget(group: GroupId): void {
+    this.#latest.delete(group);
   }
 
   /** Keeps the log of `group` after `index`, as long as there is room for it, until the returned function is called. */

@@ -36,6 +36,26 @@ export const nodeLimits = {
   logCacheBytesMax: 2 * 1024 * 1024,
   /** A partition may be without a leader for so long, an election with room to spare, before the node says that it is not ready. */
   unreadyGraceMs: 3_000,
+  /**
+   * How long a leadership that came back from its preferred replica is not offered to it again: from the first to the longest,
+   * doubled each time. Each offer may cost an election.
+   */
+  leaderMoveRetryMs: 10_000,
+  leaderMoveRetryMsMax: 600_000,
+  /** A move that failed longer ago than this no longer counts. */
+  leaderMoveForgetMs: 1_200_000,
+  /** Between two looks at what is to be done about the cluster itself: placements, clocks, maps to pass on. */
+  memberTickMs: 1_000,
+  /** Changes of the cluster map that its leader waits for at once. */
+  metaProposalsMax: 256,
+  /** Changes that follow from the map and are made in one go; the rest a second later. */
+  metaChangesPerTickMax: 64,
+  /** Clocks of a peer that are remembered, one a second: the least delayed of them counts. */
+  clockSamplesMax: 10,
+  /** How long a node asks to be taken in before it gives up starting: whoever runs it tries again. */
+  joinTimeoutMs: 30_000,
+  /** How long a founding member waits for word of the others at its first start. */
+  askTimeoutMs: 1_000,
   /** Share of the disk that must be free before new messages are refused; raft.md section 4, "Disk full". */
   freeFractionMin: 0.05,
   /** Absolute floor for small disks: room for several log segments and a checkpoint. */

@@ -15,6 +15,7 @@ import {
 } from "../telemetry/index.js";
 import type { DiskWatch } from "./disk-watch.js";
 import { LedTotals } from "./led-totals.js";
+import { nameOf } from "./hosting.js";
 import type { Replica } from "./replica.js";
 import type { Shard } from "./shard.js";
 import type { ShardObserver } from "./shard-observer.js";
@@ -179,7 +180,7 @@ export class NodeMetrics implements FlushObserver, ShardObserver {
       read: () =>
         led(shard).flatMap((replica) => {
           const { messages, claimedMessages } = replica.machine.stats();
-          const partition = String(replica.group);
+          const partition = nameOf(replica.group);
           return [
             { labels: { partition, state: "free" }, value: messages - claimedMessages },
             { labels: { partition, state: "claimed" }, value: claimedMessages },
@@ -221,7 +222,7 @@ export class NodeMetrics implements FlushObserver, ShardObserver {
       read: () =>
         led(shard).flatMap((replica): Sample[] => {
           const { lastIndex, peers } = replica.core.status();
-          const partition = String(replica.group);
+          const partition = nameOf(replica.group);
           return peers.map(({ id, match }) => ({
             labels: { partition, replica: String(id) },
             value: lastIndex - match,
@@ -261,5 +262,5 @@ function led(shard: Shard): Replica[] {
 }
 
 function perReplica(replicas: readonly Replica[], value: (replica: Replica) => number): Sample[] {
-  return replicas.map((replica) => ({ labels: { partition: String(replica.group) }, value: value(replica) }));
+  return replicas.map((replica) => ({ labels: { partition: nameOf(replica.group) }, value: value(replica) }));
 }

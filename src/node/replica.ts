@@ -3,12 +3,14 @@ import { EntryBuilder, isQuery, opCodes, validateCommand, validateQuery } from "
 import { RequestStatus } from "../contract/index.js";
 import type { Machine } from "../partition/index.js";
 import {
+  type Configuration,
   type Consensus,
   type Entry,
   EntryKind,
   type FetchOrder,
   type LeadershipState,
   type Message,
+  type Proposal,
   type Ready,
   type ReplicaId,
   type SnapshotMeta,
@@ -51,6 +53,7 @@ interface PersistInFlight {
 /** One replica of one partition: the consensus core, the state machine, and the loop between them, the log and the peers. */
 export class Replica {
   readonly group: GroupId;
+  readonly id: ReplicaId;
   readonly core: Consensus;
   readonly #host: ReplicaHost;
   readonly #entry = new EntryBuilder();
@@ -59,6 +62,7 @@ export class Replica {
   readonly #persisting: PersistInFlight[] = [];
   #machine: Machine;
   #leadership: LeadershipState;
+  #configuration: Configuration;
   #appliedTerm = 0;
   #commitTarget: number;
   #lastTimestampMs = 0;
@@ -76,8 +80,10 @@ export class Replica {
     this.#machine = machine;
     this.#host = host;
     this.#commitTarget = machine.appliedIndex;
-    const { role, term, leader } = core.status();
+    const { id, role, term, leader, configuration } = core.status();
+    this.id = id;
     this.#leadership = { role, term, leader };
+    this.#configuration = configuration;
     const touched = (connection: GatewayConnection): void => {
       host.touched(connection);
     };
@@ -91,6 +97,11 @@ export class Replica {
 
   get leadership(): LeadershipState {
     return this.#leadership;
+  }
+
+  /** The configuration in force, committed or not. */
+  get configuration(): Configuration {
+    return this.#configuration;
   }
 
   /** True when this replica leads and has applied an entry of its own term: it knows everything that was ever acknowledged. */
@@ -134,6 +145,18 @@ export class Replica {
     } else this.#host.wake(this);
   }
 
+  /**
+   * Appends an entry whose data is for a machine that takes no requests of gateways. It is committed when an entry of the term of
+   * the proposal is applied at its index.
+   */
+  propose(data: Uint8Array): Proposal {
+    if (!this.#serving) return { refused: "not-leader" };
+    const proposal = this.core.propose(data, this.#leadership.term);
+    if (proposal.refused === undefined) this.#unpersistedProposals++;
+    this.#host.wake(this);
+    return proposal;
+  }
+
   #accept(connection: GatewayConnection, correlation: number, request: Uint8Array): RequestStatus | undefined {
     if (!this.#serving) return RequestStatus.notLeader;
     if (isQuery(request)) {
@@ -146,12 +169,14 @@ export class Replica {
   }
 
   step(message: Message): void {
+    if (this.#stopped) return;
     this.core.step(message);
     this.#host.wake(this);
   }
 
   /** One tick of the shard's ticker; proposes an entry without commands when something expires and nothing else is on its way. */
   tick(): void {
+    if (this.#stopped) return;
     this.core.tick();
     if (this.#serving && this.#machine.nextDeadlineMs <= this.#host.clock.wallMs()) this.#proposeTick();
     // Whatever had to wait for the end of a transfer or for a bound of the core tries again.
@@ -164,9 +189,16 @@ export class Replica {
     this.#propose(0);
   }
 
-  /** The log is about to close: nothing is read from it any more, and whoever waits finds another node. */
+  /** This replica is about to be removed, or the log to close: nothing is asked of the log any more, whoever waits finds another node. */
   stop(): void {
     this.#stopped = true;
+  }
+
+  /** After `stop`, when the node goes on without this replica. */
+  turnAway(): void {
+    this.#serving = false;
+    this.#commands.failAll();
+    this.#reads.failAll();
   }
 
   /** Something outside told the core news: there is work. */
@@ -186,6 +218,7 @@ export class Replica {
 
   /** Does all there is to do: proposes, drains the core, applies, answers reads. Called once per event-loop turn. */
   turn(): void {
+    if (this.#stopped) return;
     this.#proposeQueued();
     const context = this.#reads.nextContext();
     if (context !== undefined) this.core.readIndex(context);
@@ -226,6 +259,7 @@ export class Replica {
   }
 
   #carryOut(ready: Ready): void {
+    if (ready.configuration !== undefined) this.#configuration = ready.configuration;
     if (ready.leadership !== undefined) this.#leadershipMoved(ready.leadership);
     for (const message of ready.sendNow) this.#host.send(this.group, message);
     this.#persist(ready);
@@ -276,6 +310,7 @@ export class Replica {
   #durable(flight: PersistInFlight, reign: number, proposals: number): void {
     const first = this.#persisting.shift();
     assert(first === flight, "orders become durable in order");
+    if (this.#stopped) return;
     if (reign !== 0 && this.#leadership.role === "leader" && this.#leadership.term === reign)
       this.#unpersistedProposals -= proposals;
     this.core.persisted(flight.sequence);
@@ -370,11 +405,13 @@ export class Replica {
 
   /** A snapshot took the place of the whole state. */
   snapshotInstalled(snapshot: SnapshotMeta, machine: Machine): void {
+    if (this.#stopped) return;
     this.#machine = machine;
     this.#installing = false;
     this.#commitTarget = Math.max(this.#commitTarget, snapshot.index);
     this.#appliedTerm = snapshot.term;
     this.core.snapshotInstalled(snapshot);
+    this.#configuration = snapshot.configuration;
     this.#host.wake(this);
   }
 }

@@ -1,4 +1,5 @@
 import { type Clock, DecodeError, type Timer, type Timers } from "../base/index.js";
+import { metaGroup, seatOf } from "../cluster/index.js";
 import { RequestStatus } from "../contract/index.js";
 import {
   MessageFrame,
@@ -8,21 +9,21 @@ import {
   readMessages,
   type SnapshotPart,
 } from "../peer/index.js";
-import type { Message, SnapshotMeta, SnapshotOrder } from "../raft/index.js";
+import type { MachineLoader } from "../partition/index.js";
+import type { Message, ReplicaId, SnapshotMeta, SnapshotOrder } from "../raft/index.js";
 import type { GroupId, SegmentedShardLog, ViewableCheckpointStore } from "../storage/index.js";
 import { type Logger, SteadyReadiness } from "../telemetry/index.js";
 import { Balancer } from "./balancer.js";
 import { Checkpointer } from "./checkpointer.js";
+import type { ClusterView } from "./cluster-view.js";
 import type { GatewayConnection, LeaderUpdateInit } from "./gateway-connection.js";
 import { nodeLimits } from "./limits.js";
-import type { MemberMap } from "./members.js";
 import type { Replica, ReplicaHost } from "./replica.js";
 import type { ShardObserver } from "./shard-observer.js";
 import { SnapshotTransfers } from "./snapshot-transfers.js";
 
 export interface ShardOptions {
-  readonly nodeId: NodeId;
-  readonly members: MemberMap;
+  readonly view: ClusterView;
   readonly clock: Clock;
   readonly timers: Timers;
   readonly log: SegmentedShardLog;
@@ -35,6 +36,8 @@ export interface ShardOptions {
   /** Segments of the log beyond which partitions that keep old ones alive are checkpointed first. */
   readonly logSegmentsMax: number;
   readonly observer: ShardObserver;
+  /** A loader of the state machine of a group. */
+  loaderOf(group: GroupId): MachineLoader;
   fatal(error: Error): void;
 }
 
@@ -42,7 +45,7 @@ export interface ShardOptions {
  * One event loop's worth of a node: all replicas on it, their one log, one ticker, and a frame per peer and per gateway and
  * turn. Work is gathered while events come in and done once per event-loop turn.
  */
-export class Shard implements ReplicaHost, PeerHandlers {
+export class Shard implements ReplicaHost, Omit<PeerHandlers, "connected" | "control"> {
   readonly clock: Clock;
   readonly log: SegmentedShardLog;
   storageFull = false;
@@ -67,6 +70,7 @@ export class Shard implements ReplicaHost, PeerHandlers {
   #gatewaysDropped = 0;
   #peerFramesDropped = 0;
   #draining = false;
+  #standsAside = false;
   #stopped = false;
 
   constructor(options: ShardOptions) {
@@ -76,7 +80,7 @@ export class Shard implements ReplicaHost, PeerHandlers {
     this.#checkpointer = new Checkpointer(options);
     this.#transfers = new SnapshotTransfers(options, this.#checkpointer);
     this.#readiness = new SteadyReadiness(options.clock, nodeLimits.unreadyGraceMs);
-    this.#balancer = new Balancer(options.nodeId, options.members);
+    this.#balancer = new Balancer(options.view, options.clock);
   }
 
   get replicas(): ReadonlyMap<GroupId, Replica> {
@@ -125,6 +129,30 @@ export class Shard implements ReplicaHost, PeerHandlers {
   add(replica: Replica, checkpoint: SnapshotMeta | undefined): void {
     this.#replicas.set(replica.group, replica);
     if (checkpoint !== undefined) this.#checkpointer.adopt(replica.group, checkpoint);
+    if (this.#standsAside) replica.core.standAside(true);
+    if (this.#network !== undefined) this.wake(replica);
+  }
+
+  /**
+   * Removes whatever there is of a group: the replica stops at once, its log and its checkpoint are gone when this resolves. For
+   * groups that others hold now, or whose data is of no use.
+   */
+  async discard(group: GroupId): Promise<void> {
+    const replica = this.#replicas.get(group);
+    if (replica !== undefined) {
+      this.#replicas.delete(group);
+      replica.stop();
+      replica.turnAway();
+      this.#transfers.forget(replica);
+      this.#options.observer.leaderChanged(replica);
+    }
+    await this.#checkpointer.exclusively(async () => {
+      if (this.#stopped) return;
+      this.#checkpointer.forget(group);
+      // In this order: what a crash leaves is a log that lacks its checkpoint, which is known to be of no use.
+      await this.#options.store.clear(group);
+      if (this.log.holds(group)) await this.log.removeGroup(group);
+    });
   }
 
   /** Starts ticking. */
@@ -177,15 +205,25 @@ export class Shard implements ReplicaHost, PeerHandlers {
     if (ticks % second !== 0) return;
     this.#checkpointer.checkDue(this.#replicas);
     this.#transfers.sweep();
-    if (ticks % (2 * second) === 0 && !this.#draining) this.#balance();
+    if (ticks % (2 * second) === 0 && !this.#draining && !this.#standsAside) this.#balance();
   }
 
   #balance(): void {
-    for (const move of this.#balancer.moves(this.#replicas.values(), this.#isConnected)) {
-      if (!move.replica.core.transferLeadership(move.to)) continue;
-      this.#leaderTransfers++;
-      this.wake(move.replica);
-    }
+    for (const move of this.#balancer.moves(this.#replicas.values(), this.#isConnected))
+      if (this.transfer(move.replica, move.to)) this.#balancer.began(move);
+  }
+
+  /** Voters of a group in reach, the one with the longest log first. */
+  successors(replica: Replica): ReplicaId[] {
+    return this.#balancer.successors(replica, this.#isConnected);
+  }
+
+  /** Begins to hand a leadership over; false when that one cannot take it soon. */
+  transfer(replica: Replica, to: ReplicaId): boolean {
+    if (!replica.core.transferLeadership(to)) return false;
+    this.#leaderTransfers++;
+    this.wake(replica);
+    return true;
   }
 
   /**
@@ -194,14 +232,26 @@ export class Shard implements ReplicaHost, PeerHandlers {
    */
   drain(): number {
     this.#draining = true;
+    return this.#handOver();
+  }
+
+  /** How many leaderships are left that somebody in reach could take. */
+  #handOver(): number {
     let left = 0;
     for (const replica of this.#replicas.values()) {
       if (replica.leadership.role !== "leader") continue;
-      const successors = this.#balancer.successors(replica, this.#isConnected);
+      const successors = this.successors(replica);
       if (successors.length > 0) left++;
       if (successors.some((target) => replica.core.transferLeadership(target))) this.wake(replica);
     }
     return left;
+  }
+
+  /** While on, no replica here campaigns, and those that lead hand over. */
+  standAside(on: boolean): void {
+    if (this.#standsAside !== on) for (const replica of this.#replicas.values()) replica.core.standAside(on);
+    this.#standsAside = on;
+    if (on) this.#handOver();
   }
 
   /** Leaderships held here. */
@@ -219,8 +269,18 @@ export class Shard implements ReplicaHost, PeerHandlers {
       return;
     }
     this.#gateways.add(connection);
-    for (const replica of this.#replicas.values()) connection.pushLeader(this.#leaderUpdate(replica));
+    for (const replica of this.#replicas.values())
+      if (replica.group !== metaGroup) connection.pushLeader(this.#leaderUpdate(replica));
     this.touched(connection);
+  }
+
+  /** The cluster map changed: gateways learn which nodes there are. */
+  membershipChanged(): void {
+    const membership = this.#options.view.membership();
+    for (const connection of this.#gateways) {
+      connection.pushMembership(membership);
+      this.touched(connection);
+    }
   }
 
   detach(connection: GatewayConnection): void {
@@ -230,7 +290,7 @@ export class Shard implements ReplicaHost, PeerHandlers {
   request(connection: GatewayConnection, correlation: number, partition: number, request: Uint8Array): void {
     if (this.#stopped || connection.closed) return;
     const replica = this.#replicas.get(partition);
-    if (replica !== undefined) {
+    if (replica !== undefined && partition !== metaGroup) {
       replica.request(connection, correlation, request);
       return;
     }
@@ -244,7 +304,7 @@ export class Shard implements ReplicaHost, PeerHandlers {
     return {
       partition: replica.group,
       term: BigInt(term),
-      leaderNodeId: leader === 0 ? "" : this.#options.members.nodeOf(leader),
+      leaderNodeId: leader === 0 ? "" : (this.#options.view.nodeOf(leader) ?? ""),
       serving: replica.serving,
     };
   }
@@ -254,14 +314,14 @@ export class Shard implements ReplicaHost, PeerHandlers {
   /** Throws DecodeError, before anything is done, for a frame that does not follow the format. */
   messages(from: NodeId, bytes: Uint8Array): void {
     if (this.#stopped) return;
-    const sender = this.#options.members.replicaIdOf(from);
+    const sender = this.#options.view.seatOfNode(from);
     const messages = readMessages(bytes);
     // Its rows come with it, or the replica would wait for ever for what it accepted.
     if (messages.some(({ message }) => message.type === "snapshot-request"))
       throw new DecodeError("a snapshot is announced by its last part");
     for (const { group, message } of messages) {
       const replica = this.#replicas.get(group);
-      if (replica === undefined || message.from !== sender) continue;
+      if (replica === undefined || seatOf(message.from) !== sender) continue;
       // Whoever is leaving takes no leadership back.
       if (this.#draining && message.type === "timeout-now") continue;
       replica.step(message);
@@ -277,18 +337,29 @@ export class Shard implements ReplicaHost, PeerHandlers {
 
   disconnected(node: NodeId, processGone: boolean): void {
     if (this.#stopped) return;
-    const peer = this.#options.members.replicaIdOf(node);
     this.#transfers.disconnected(node);
-    for (const replica of this.#replicas.values()) {
+    this.#eachReplicaOn(node, (replica, peer) => {
       replica.peerUnreachable(peer);
       if (processGone) replica.peerDown(peer);
+    });
+  }
+
+  /** Calls `visit` for every group here that has a replica on `node`. */
+  #eachReplicaOn(node: NodeId, visit: (replica: Replica, peer: ReplicaId) => void): void {
+    const seat = this.#options.view.seatOfNode(node);
+    for (const replica of this.#replicas.values()) {
+      const { voters, outgoing, learners } = replica.configuration;
+      for (const ids of [voters, outgoing, learners])
+        for (const id of ids) if (seatOf(id) === seat && id !== replica.id) visit(replica, id);
     }
   }
 
   // --- what replicas ask of their host
 
   send(group: GroupId, message: Message): void {
-    const node = this.#options.members.nodeOf(message.to);
+    const node = this.#options.view.nodeOf(message.to);
+    // Its node is no member any more, or not known yet: lost, like a message on a broken stream.
+    if (node === undefined) return;
     let outbox = this.#outboxes.get(node);
     if (outbox === undefined) {
       outbox = new MessageFrame();
@@ -322,6 +393,7 @@ export class Shard implements ReplicaHost, PeerHandlers {
   leadershipChanged(replica: Replica): void {
     this.#options.observer.leaderChanged(replica);
     this.#transfers.leadershipChanged(replica);
+    if (replica.group === metaGroup) return;
     const update = this.#leaderUpdate(replica);
     for (const connection of this.#gateways) {
       connection.pushLeader(update);
@@ -330,7 +402,7 @@ export class Shard implements ReplicaHost, PeerHandlers {
   }
 
   sendSnapshot(replica: Replica, order: SnapshotOrder): void {
-    this.#transfers.send(replica, order, this.#options.members.nodeOf(order.to));
+    this.#transfers.send(replica, order, this.#options.view.nodeOf(order.to));
   }
 
   installSnapshot(replica: Replica, snapshot: SnapshotMeta): void {
@@ -381,7 +453,8 @@ export class Shard implements ReplicaHost, PeerHandlers {
     if (sent || !this.#isConnected(node)) return;
     this.#peerFramesDropped++;
     // The stream's buffer is full: the messages are lost, and every group must probe the peer afresh.
-    const peer = this.#options.members.replicaIdOf(node);
-    for (const replica of this.#replicas.values()) replica.peerUnreachable(peer);
+    this.#eachReplicaOn(node, (replica, peer) => {
+      replica.peerUnreachable(peer);
+    });
   }
 }

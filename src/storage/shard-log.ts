@@ -40,6 +40,8 @@ export interface FlushObserver {
 export interface ShardLog {
   /** Registers a group; durable when the promise resolves. */
   createGroup(group: GroupId, incarnation: string, start: SnapshotMeta): Promise<void>;
+  /** True from `createGroup` or recovery until `removeGroup`. */
+  holds(group: GroupId): boolean;
   removeGroup(group: GroupId): Promise<void>;
   /** Queues an order. `onDurable` is called once, after fdatasync returned, in order of submission. */
   submit(order: LogOrder, onDurable: () => void): void;

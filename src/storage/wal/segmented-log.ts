@@ -58,6 +58,10 @@ export class SegmentedLog implements SegmentedShardLog {
     });
   }
 
+  holds(group: GroupId): boolean {
+    return this.#groups.has(group);
+  }
+
   removeGroup(group: GroupId): Promise<void> {
     this.#assertOpen();
     const log = this.#logOf(group);
