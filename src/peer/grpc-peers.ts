@@ -1,4 +1,3 @@
-import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import {
   type Client,
   type ClientDuplexStream,
@@ -8,10 +7,11 @@ import {
   type ServerDuplexStream,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { assert, crc32c, DecodeError, type Timer, type Timers } from "../base/index.js";
-import { type PeerFrame, PeerFrameSchema, type PeerHello, PeersService } from "../gen/marconi/v1/peers_pb.js";
+import { assert, DecodeError, type Timer, type Timers } from "../base/index.js";
+import { type PeerFrame, type PeerHello, PeersService } from "../gen/marconi/v1/peers_pb.js";
 import { channelOptions, serviceDefinition } from "../rpc/index.js";
 import type { Logger } from "../telemetry/index.js";
+import { controlFrame, helloFrame, snapshotFrame, snapshotPartOf } from "./frames.js";
 import { type IdentityRules, mayEvict, mistakenFor, notYetKnown, type Refusal, refusalOf } from "./identity-check.js";
 import { peerLimits } from "./limits.js";
 import type { NodeId, PeerHandlers, PeerNetwork, SnapshotPart } from "./network.js";
@@ -45,12 +45,16 @@ interface Peer {
   session: PeerSession | undefined;
   /** The stream that we opened, as long as it lasts. */
   dial: PeerSession | undefined;
+  /** Runs while there is neither of them. */
   redial: Timer | undefined;
   redialDelayMs: number;
   suspicion: Suspicion | undefined;
 }
 
-/** PeerNetwork over gRPC: one bidirectional stream per pair of nodes, dialled by the one whose id sorts first. */
+/**
+ * PeerNetwork over gRPC: one bidirectional stream per pair of nodes, dialled by the one whose id sorts first. The other dials
+ * when it was left alone for `silenceMs`: the peer may have removed it while it was down, and then nobody would ever tell it.
+ */
 export class GrpcPeers implements PeerNetwork {
   readonly #options: GrpcPeersOptions;
   readonly #peers = new Map<NodeId, Peer>();
@@ -70,7 +74,7 @@ export class GrpcPeers implements PeerNetwork {
       log: options.log,
       refusalOf: (hello, session) => this.#refusalOf(hello, session),
       remember: (hello) => options.rules.rememberIncarnation(hello.nodeId, hello.incarnation),
-      hello: (refusal) => this.#hello(refusal),
+      hello: (refusal) => helloFrame(options.rules.own, refusal),
       stands: (session) => {
         this.#established(session);
       },
@@ -101,7 +105,7 @@ export class GrpcPeers implements PeerNetwork {
   /** Starts dialling. */
   start(): void {
     this.#started = true;
-    for (const peer of this.#peers.values()) this.#dial(peer);
+    for (const peer of this.#peers.values()) this.#call(peer);
   }
 
   /**
@@ -132,12 +136,12 @@ export class GrpcPeers implements PeerNetwork {
   }
 
   sendSnapshotPart(to: NodeId, part: SnapshotPart): boolean {
-    return this.send(to, encoded({ snapshot: { ...part, transfer: BigInt(part.transfer), crc32c: checksum(part) } }));
+    return this.send(to, snapshotFrame(part));
   }
 
   sendControl(to: NodeId, control: Uint8Array): boolean {
     assert(control.length > 0, "news say something");
-    return this.send(to, encoded({ control }));
+    return this.send(to, controlFrame(control));
   }
 
   isConnected(node: NodeId): boolean {
@@ -172,13 +176,14 @@ export class GrpcPeers implements PeerNetwork {
       suspicion: undefined,
     };
     this.#peers.set(node, peer);
-    this.#dial(peer);
+    this.#call(peer);
   }
 
   /** True when it was connected, which `disconnected` is to be told. */
   #forget(peer: Peer): boolean {
     const farewell = this.#farewell(peer);
     const { session, dial } = peer;
+    peer.session = undefined;
     this.#peers.delete(peer.node);
     peer.redial?.cancel();
     peer.suspicion?.cancel();
@@ -199,9 +204,18 @@ export class GrpcPeers implements PeerNetwork {
     return session?.hello && refusalOf(this.#options.rules, session.hello);
   }
 
+  /** Sees to it that a new peer is dialled, if nothing was done about it yet. */
+  #call(peer: Peer): void {
+    if (!this.#isLeftAlone(peer)) return;
+    if (peer.weDial) this.#dial(peer);
+    else this.#dialLater(peer);
+  }
+
+  #isLeftAlone({ session, dial, redial }: Peer): boolean {
+    return this.#started && !this.#closed && !this.#evicted && (session ?? dial ?? redial) === undefined;
+  }
+
   #dial(peer: Peer): void {
-    if (!peer.weDial || !this.#started || this.#closed || this.#evicted) return;
-    peer.redial = undefined;
     // A new client each time: a channel of its own has no back-off left over from the last failure.
     const client = new PeersClientConstructor(
       peer.address,
@@ -212,20 +226,13 @@ export class GrpcPeers implements PeerNetwork {
     this.#sessions.set(peer.dial, client);
   }
 
-  #redialLater(peer: Peer): void {
-    if (!peer.weDial || this.#closed || this.#evicted) return;
-    peer.redial?.cancel();
-    peer.redial = this.#options.timers.after(peer.redialDelayMs, () => {
+  #dialLater(peer: Peer): void {
+    const delayMs = peer.weDial ? peer.redialDelayMs : peerLimits.silenceMs;
+    peer.redial = this.#options.timers.after(delayMs, () => {
+      peer.redial = undefined;
       this.#dial(peer);
     });
     peer.redialDelayMs = Math.min(peer.redialDelayMs * 2, peerLimits.redialDelayMsMax);
-  }
-
-  #hello(refusal: Refusal | undefined): PeerFrame {
-    const { nodeId, clusterId, incarnation, protocolVersion, partitionCount } = this.#options.rules.own;
-    const own = { nodeId, clusterId, incarnation, protocolVersion, partitionCount };
-    const hello = refusal === undefined ? own : { ...own, refusal: refusal.reason, evicted: refusal.evicted };
-    return create(PeerFrameSchema, { hello });
   }
 
   #refusalOf(hello: PeerHello, { dialled }: PeerSession): Refusal | undefined {
@@ -238,11 +245,12 @@ export class GrpcPeers implements PeerNetwork {
   }
 
   #refusedBy(hello: PeerHello): void {
-    this.#refusals.refusedBy(hello.nodeId, hello.refusal);
+    const reason = hello.refusal.slice(0, peerLimits.refusalTextMax);
+    this.#refusals.refusedBy(hello.nodeId, reason);
     if (!hello.evicted || this.#evicted || this.#closed || !mayEvict(this.#options.rules, hello)) return;
     this.#evicted = true;
     for (const peer of this.#peers.values()) peer.redial?.cancel();
-    this.#options.onEvicted(hello.refusal);
+    this.#options.onEvicted(reason);
   }
 
   #established(session: PeerSession): void {
@@ -251,13 +259,16 @@ export class GrpcPeers implements PeerNetwork {
     const previous = peer.session;
     peer.session = session;
     peer.suspicion?.cancel();
+    peer.redial?.cancel();
+    peer.redial = undefined;
     peer.redialDelayMs = peerLimits.redialDelayMsMin;
     this.#refusals.forget(peer.node);
+    previous?.hangUp();
+    if (peer.dial !== session) peer.dial?.hangUp();
+    this.#options.log.info({ node: peer.node }, "peer connected");
     // What was on its way in the old stream is lost, although its end was not noticed yet.
     if (previous !== undefined) this.#options.handlers.disconnected(peer.node, false);
-    previous?.hangUp();
-    this.#options.log.info({ node: peer.node }, "peer connected");
-    this.#options.handlers.connected(peer.node);
+    if (peer.session === session) this.#options.handlers.connected(peer.node);
   }
 
   #ended(session: PeerSession, end: SessionEnd): void {
@@ -266,10 +277,8 @@ export class GrpcPeers implements PeerNetwork {
     if (peer === undefined || this.#closed) return;
     const stood = peer.session === session;
     if (stood) peer.session = undefined;
-    if (peer.dial === session) {
-      peer.dial = undefined;
-      this.#redialLater(peer);
-    }
+    if (peer.dial === session) peer.dial = undefined;
+    if (this.#isLeftAlone(peer)) this.#dialLater(peer);
     if (stood) this.#lost(peer, end);
   }
 
@@ -305,19 +314,11 @@ export class GrpcPeers implements PeerNetwork {
   #take(from: NodeId, frame: PeerFrame): void {
     const { handlers, log } = this.#options;
     if (frame.messages.length > 0) handlers.messages(from, frame.messages);
-    const part = frame.snapshot;
-    if (part !== undefined && part.crc32c !== checksum(part))
-      log.error({ node: from, group: part.group }, "a part of a snapshot arrived damaged; dropped");
-    else if (part !== undefined)
-      handlers.snapshotPart(from, {
-        group: part.group,
-        transfer: Number(part.transfer),
-        number: part.number,
-        rows: part.rows,
-        request: part.request,
-        acknowledgement: part.acknowledgement,
-        failed: part.failed,
-      });
+    if (frame.snapshot !== undefined) {
+      const part = snapshotPartOf(frame.snapshot);
+      if (part !== undefined) handlers.snapshotPart(from, part);
+      else log.error({ node: from, group: frame.snapshot.group }, "a part of a snapshot arrived damaged; dropped");
+    }
     // Last: such news may end the membership of whoever sent them.
     if (frame.control.length > 0) handlers.control(from, frame.control);
   }
@@ -326,13 +327,4 @@ export class GrpcPeers implements PeerNetwork {
 function nodeOf(session: PeerSession): NodeId {
   assert(session.hello !== undefined, "a session stands when both have said hello");
   return session.hello.nodeId;
-}
-
-function encoded(frame: MessageInitShape<typeof PeerFrameSchema>): Buffer {
-  const bytes = toBinary(PeerFrameSchema, create(PeerFrameSchema, frame));
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-function checksum(part: { readonly rows: Uint8Array; readonly request: Uint8Array }): number {
-  return crc32c(part.request, crc32c(part.rows));
 }

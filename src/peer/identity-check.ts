@@ -10,7 +10,8 @@ export interface PeerIdentity {
 
 /**
  * What this node's map says of a node. `unknown`: nothing, which may change, since the map may be old. `evicted`: that
- * incarnation was removed or replaced, for ever; `reason` continues the sentence "... is no member any more: ".
+ * incarnation was removed or replaced, for ever; `reason` says how,
+ * as the end of a sentence, without advice.
  */
 export type Standing =
   { readonly kind: "member" } | { readonly kind: "unknown" } | { readonly kind: "evicted"; readonly reason: string };
@@ -45,7 +46,7 @@ export function refusalOf(rules: IdentityRules, peer: PeerIdentity): Refusal | u
     );
   if (peer.clusterId !== own.clusterId)
     return always(
-      `node ${peer.nodeId} belongs to cluster ${peer.clusterId}, node ${own.nodeId} to cluster ${own.clusterId}: check --cluster-id of both and the addresses in --join and in the founding list`,
+      `node ${peer.nodeId} belongs to cluster ${peer.clusterId}, node ${own.nodeId} to cluster ${own.clusterId}: check --cluster-id of both, and the addresses in --join or in the founding list --members`,
     );
   if (peer.nodeId === own.nodeId)
     return always(`two nodes call themselves ${own.nodeId}: give every node its own --node-id`);
@@ -54,7 +55,7 @@ export function refusalOf(rules: IdentityRules, peer: PeerIdentity): Refusal | u
     return passing(`node ${peer.nodeId} is not a member of this cluster: start it with --join`);
   if (standing.kind === "evicted")
     return {
-      reason: `node ${peer.nodeId} with incarnation ${peer.incarnation} is no member any more: ${standing.reason}; what its data folder holds is out of date, so start a node with an empty one and --join instead`,
+      reason: `node ${peer.nodeId} with incarnation ${peer.incarnation} is no member any more: ${standing.reason}; to take the node in again, as a new member, start it with --join and --replace-data`,
       evicted: true,
       mayPass: false,
     };
@@ -77,7 +78,7 @@ export function mistakenFor(
 ): Refusal | undefined {
   if (dialled.node === peer.nodeId) return undefined;
   return always(
-    `the node at ${dialled.address} calls itself ${peer.nodeId}, but that is where ${dialled.node} was said to be: correct the founding list, or start ${dialled.node} with --join and the address where it is reached now`,
+    `the node at ${dialled.address} calls itself ${peer.nodeId}, but that is where ${dialled.node} was said to be: correct the address in --members, or start ${dialled.node} with the --advertise address where it is reached now`,
   );
 }
 

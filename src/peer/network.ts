@@ -13,7 +13,7 @@ export interface SnapshotPart {
   readonly failed: boolean;
 }
 
-/** What the host of a network hears. Calls never overlap. */
+/** What the host of a network hears. Calls never overlap, unless the host changes the peers while it is called. */
 export interface PeerHandlers {
   /** Raft messages of many groups from an authenticated node: see readMessages. */
   messages(from: NodeId, bytes: Uint8Array): void;

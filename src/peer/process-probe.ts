@@ -22,25 +22,26 @@ export class ProcessProbe {
   async isGone(timeoutMs: number, signal: AbortSignal): Promise<boolean> {
     this.#addresses ??= await lookup(this.#host, { all: true }).catch(() => []);
     if (this.#addresses.length === 0 || signal.aborted) return false;
-    const port = this.#port;
-    const answers = this.#addresses.map(({ address }) => refuses({ host: address, port, timeout: timeoutMs, signal }));
+    const answers = this.#addresses.map(({ address }) => refuses(address, this.#port, timeoutMs, signal));
     return (await Promise.all(answers)).every((refused) => refused);
   }
 }
 
-function refuses(options: { host: string; port: number; timeout: number; signal: AbortSignal }): Promise<boolean> {
+function refuses(host: string, port: number, timeout: number, signal: AbortSignal): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(options);
+    const socket = connect({ host, port, timeout });
     const settle = (refused: boolean): void => {
+      // The signal outlives many questions: a listener per question must not stay on it, as those of a socket would.
+      signal.removeEventListener("abort", proveNothing);
       socket.destroy();
       resolve(refused);
     };
-    socket.once("connect", () => {
+    const proveNothing = (): void => {
       settle(false);
-    });
-    socket.once("timeout", () => {
-      settle(false);
-    });
+    };
+    signal.addEventListener("abort", proveNothing);
+    socket.once("connect", proveNothing);
+    socket.once("timeout", proveNothing);
     socket.on("error", (error: NodeJS.ErrnoException) => {
       settle(error.code === "ECONNREFUSED");
     });

@@ -13,14 +13,18 @@ export class RefusalLog {
   }
 
   /** This node refuses `node`. */
-  refused(node: string, { reason, mayPass }: Refusal): void {
+  refused(stranger: string, refusal: Refusal): void {
+    const node = short(stranger);
+    const reason = short(refusal.reason);
     if (!this.#isNews(`of ${node}`, reason)) return;
-    if (mayPass) this.#log.warn({ node, reason }, "peer refused for now");
+    if (refusal.mayPass) this.#log.warn({ node, reason }, "peer refused for now");
     else this.#log.error({ node, reason }, "peer refused");
   }
 
   /** `node` refuses this one. */
-  refusedBy(node: string, reason: string): void {
+  refusedBy(stranger: string, said: string): void {
+    const node = short(stranger);
+    const reason = short(said);
     if (this.#isNews(`by ${node}`, reason)) this.#log.error({ node, reason }, "refused by a peer");
   }
 
@@ -41,4 +45,9 @@ export class RefusalLog {
     }
     return !repeated;
   }
+}
+
+/** What a stranger says may be as long as a frame. */
+function short(text: string): string {
+  return text.slice(0, peerLimits.refusalTextMax);
 }
