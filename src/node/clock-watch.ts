@@ -1,11 +1,6 @@
 import type { NodeId } from "../peer/index.js";
 import { nodeLimits } from "./limits.js";
 
-interface Samples {
-  /** How far the peer's clock was ahead of ours, milliseconds, newest last. */
-  readonly ahead: number[];
-}
-
 /**
  * Compares this node's wall clock with those of its peers (raft.md section 9): one bad clock must not expire everybody's
  * messages, so a node whose clock is off must not lead. What a peer sends is late by the time that it travelled, never early:
@@ -13,8 +8,9 @@ interface Samples {
  */
 export class ClockWatch {
   readonly #skewMaxMs: number;
-  readonly #samples = new Map<NodeId, Samples>();
-  #off = false;
+  /** How far each peer's clock was ahead of ours, milliseconds, newest last. */
+  readonly #samples = new Map<NodeId, number[]>();
+  readonly #off = new Set<NodeId | undefined>();
 
   constructor(skewMaxMs: number) {
     this.#skewMaxMs = skewMaxMs;
@@ -22,40 +18,60 @@ export class ClockWatch {
 
   /** A peer said what time it is. */
   heard(from: NodeId, theirWallMs: number, ownWallMs: number): void {
-    let samples = this.#samples.get(from);
-    if (samples === undefined) {
-      samples = { ahead: [] };
-      this.#samples.set(from, samples);
-    }
-    samples.ahead.push(theirWallMs - ownWallMs);
-    if (samples.ahead.length > nodeLimits.clockSamplesMax) samples.ahead.shift();
+    const samples = this.#samples.get(from) ?? [];
+    this.#samples.set(from, samples);
+    samples.push(theirWallMs - ownWallMs);
+    if (samples.length > nodeLimits.clockSamplesMax) samples.shift();
   }
 
   forget(node: NodeId): void {
     this.#samples.delete(node);
+    this.#off.delete(node);
   }
 
   /** How far this node's clock is ahead of the median of all that it knows, its own included; negative when behind. */
   get aheadMs(): number {
-    const offsets = [0];
-    for (const { ahead } of this.#samples.values()) offsets.push(Math.max(...ahead));
-    offsets.sort((a, b) => a - b);
-    const middle = offsets.length >> 1;
-    const median =
-      offsets.length % 2 === 1
-        ? (offsets[middle] as number)
-        : ((offsets[middle - 1] as number) + (offsets[middle] as number)) / 2;
-    return -median || 0;
+    const median = medianOf([...this.#offsets().values()]);
+    return median === 0 ? 0 : -median;
   }
 
   /**
-   * True while this node must not lead: with two other clocks to compare with, its own is further from the median than allowed.
-   * Once off, it must come well within the bound again.
+   * Judges all clocks that are known. A clock is off when it is further from their median than allowed, while most are not: without
+   * three clocks, or with most of them in disagreement, nobody can tell which is right. Once off, a clock must come well within
+   * the bound again. To be called every second.
    */
-  isOff(): boolean {
-    if (this.#samples.size < 2) return this.#off;
-    const skewMs = Math.abs(this.aheadMs);
-    this.#off = skewMs > this.#skewMaxMs * (this.#off ? 0.8 : 1);
-    return this.#off;
+  judge(): void {
+    const offsets = this.#offsets();
+    const median = medianOf([...offsets.values()]);
+    const isFar = (node: NodeId | undefined, offset: number): boolean =>
+      Math.abs(offset - median) > this.#skewMaxMs * (this.#off.has(node) ? nodeLimits.clockRightShare : 1);
+    const far = [...offsets].filter(([node, offset]) => isFar(node, offset)).map(([node]) => node);
+    this.#off.clear();
+    if (offsets.size < 3 || far.length * 2 >= offsets.size) return;
+    for (const node of far) this.#off.add(node);
   }
+
+  /** True while this node's own clock is off. */
+  get isOff(): boolean {
+    return this.#off.has(undefined);
+  }
+
+  /** True while a peer's clock is off. */
+  isPeerOff(node: NodeId): boolean {
+    return this.#off.has(node);
+  }
+
+  /** Offsets to this node's clock, its own under no name. */
+  #offsets(): Map<NodeId | undefined, number> {
+    const offsets = new Map<NodeId | undefined, number>([[undefined, 0]]);
+    for (const [node, samples] of this.#samples) offsets.set(node, Math.max(...samples));
+    return offsets;
+  }
+}
+
+function medianOf(values: number[]): number {
+  values.sort((a, b) => a - b);
+  const middle = values.length >> 1;
+  const upper = values[middle] as number;
+  return values.length % 2 === 1 ? upper : ((values[middle - 1] as number) + upper) / 2;
 }

@@ -52,6 +52,7 @@ export class ClusterMember implements PeerHandlers {
   /** Before the streams are dialled. */
   start(network: MemberNetwork): void {
     this.#network = network;
+    this.#options.shard.isUnfit = (node) => this.#clocks.isPeerOff(node);
     this.#gossip = new MapGossip(this.#options.view, network);
     this.#setPeers();
   }
@@ -161,15 +162,21 @@ export class ClusterMember implements PeerHandlers {
   // --- clocks
 
   #compareClocks(): void {
-    const { shard, logger } = this.#options;
-    const off = this.#clocks.isOff();
+    const { shard, logger, view } = this.#options;
+    this.#clocks.judge();
+    const off = this.#clocks.isOff;
     if (off !== this.#standsAside) {
       this.#standsAside = off;
       const aheadMs = Math.round(this.#clocks.aheadMs);
-      if (off) logger.error({ aheadMs }, "this node's clock is off: it leads nothing until the clock is right");
+      if (off) logger.error({ aheadMs }, "this node's clock is off: others lead until it is right");
       else logger.info({ aheadMs }, "this node's clock is right again");
     }
-    shard.standAside(off);
+    // Where nobody with a better clock could lead, this node does: late or early deadlines are better than none.
+    shard.standAside((replica) => {
+      if (!off) return false;
+      const nodes = replica.configuration.voters.map((id) => view.nodeOf(id));
+      return nodes.some((node) => node !== undefined && this.#connected.has(node) && !this.#clocks.isPeerOff(node));
+    });
   }
 
   // --- what peers say

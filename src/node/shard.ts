@@ -58,7 +58,9 @@ export class Shard implements ReplicaHost, Omit<PeerHandlers, "connected" | "con
   readonly #transfers: SnapshotTransfers;
   readonly #balancer: Balancer;
   readonly #readiness: SteadyReadiness;
-  readonly #isConnected = (node: NodeId): boolean => this.#network?.isConnected(node) ?? false;
+  /** Nodes to which no leadership is handed. */
+  isUnfit: (node: NodeId) => boolean = () => false;
+  readonly #mayTakeOver = (node: NodeId): boolean => this.#isConnected(node) && !this.isUnfit(node);
   #network: PeerNetwork | undefined;
   #awake: Replica[] = [];
   #touched: GatewayConnection[] = [];
@@ -129,7 +131,6 @@ export class Shard implements ReplicaHost, Omit<PeerHandlers, "connected" | "con
   add(replica: Replica, checkpoint: SnapshotMeta | undefined): void {
     this.#replicas.set(replica.group, replica);
     if (checkpoint !== undefined) this.#checkpointer.adopt(replica.group, checkpoint);
-    if (this.#standsAside) replica.core.standAside(true);
     if (this.#network !== undefined) this.wake(replica);
   }
 
@@ -187,6 +188,10 @@ export class Shard implements ReplicaHost, Omit<PeerHandlers, "connected" | "con
     return !this.#draining && this.#readiness.ready;
   }
 
+  #isConnected(node: NodeId): boolean {
+    return this.#network?.isConnected(node) ?? false;
+  }
+
   #noteReadiness(): void {
     for (const replica of this.#replicas.values()) if (replica.leadership.leader === 0 || replica.isCatchingUp) return;
     this.#readiness.note(true);
@@ -209,13 +214,13 @@ export class Shard implements ReplicaHost, Omit<PeerHandlers, "connected" | "con
   }
 
   #balance(): void {
-    for (const move of this.#balancer.moves(this.#replicas.values(), this.#isConnected))
+    for (const move of this.#balancer.moves(this.#replicas.values(), this.#mayTakeOver))
       if (this.transfer(move.replica, move.to)) this.#balancer.began(move);
   }
 
   /** Voters of a group in reach, the one with the longest log first. */
   successors(replica: Replica): ReplicaId[] {
-    return this.#balancer.successors(replica, this.#isConnected);
+    return this.#balancer.successors(replica, this.#mayTakeOver);
   }
 
   /** Begins to hand a leadership over; false when that one cannot take it soon. */
@@ -232,13 +237,13 @@ export class Shard implements ReplicaHost, Omit<PeerHandlers, "connected" | "con
    */
   drain(): number {
     this.#draining = true;
-    return this.#handOver();
+    return this.#handOver(this.#replicas.values());
   }
 
   /** How many leaderships are left that somebody in reach could take. */
-  #handOver(): number {
+  #handOver(replicas: Iterable<Replica>): number {
     let left = 0;
-    for (const replica of this.#replicas.values()) {
+    for (const replica of replicas) {
       if (replica.leadership.role !== "leader") continue;
       const successors = this.successors(replica);
       if (successors.length > 0) left++;
@@ -247,11 +252,16 @@ export class Shard implements ReplicaHost, Omit<PeerHandlers, "connected" | "con
     return left;
   }
 
-  /** While on, no replica here campaigns, and those that lead hand over. */
-  standAside(on: boolean): void {
-    if (this.#standsAside !== on) for (const replica of this.#replicas.values()) replica.core.standAside(on);
-    this.#standsAside = on;
-    if (on) this.#handOver();
+  /** Replicas for which `shall` holds do not campaign from now on, and hand over what they lead. */
+  standAside(shall: (replica: Replica) => boolean): void {
+    const aside: Replica[] = [];
+    for (const replica of this.#replicas.values()) {
+      const stands = shall(replica);
+      replica.core.standAside(stands);
+      if (stands) aside.push(replica);
+    }
+    this.#standsAside = aside.length > 0;
+    this.#handOver(aside);
   }
 
   /** Leaderships held here. */
