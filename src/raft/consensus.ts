@@ -26,6 +26,11 @@ export interface PeerStatus {
   readonly match: Index;
   readonly state: "probe" | "replicate" | "snapshot";
   readonly recentlyActive: boolean;
+  /**
+   * It answers, and little of the log is missing there (`caughtUpBytesMax` of payload), for two heartbeat intervals on end: as a
+   * voter it would hold nobody up. What a learner must have been before it is promoted (raft.md section 5).
+   */
+  readonly caughtUp: boolean;
   readonly learner: boolean;
 }
 
@@ -66,6 +71,12 @@ export interface Consensus {
   readIndex(context: number): void;
   /** Hands leadership to a voter, which campaigns at once when it has the whole log. False when refused (raft.md section 2). */
   transferLeadership(to: ReplicaId): boolean;
+  /**
+   * While on, this replica leaves leading to others: it does not campaign, not even when a leader asks for it, and votes and
+   * follows as ever. It leads all the same if nobody else has a vote. If it leads already, the host hands over. When all voters of a
+   * group stand aside, nobody is elected: the host must see to it that a majority does not. Not remembered over a restart.
+   */
+  standAside(on: boolean): void;
   /** The persist order `sequence`, and every earlier one, is durable. */
   persisted(sequence: number): void;
   /** The state machine has taken every entry up to `index`. */
@@ -84,6 +95,12 @@ export interface Consensus {
   unreachable(id: ReplicaId): void;
   /** True when `ready` would return something. */
   hasReady(): boolean;
+  /**
+   * The messages that wait, if they are all there is to do and nothing keeps them from leaving; none if nothing is to be done at all.
+   * Undefined, and nothing taken, when there is more: then `ready` has the whole. Spares the exchange of heartbeats, which is all
+   * that most replicas ever do, the making of a Ready.
+   */
+  takeMessages(): readonly Message[] | undefined;
   /** Drains what there is to do; undefined when nothing. */
   ready(): Ready | undefined;
   /** Entries [low, high) while they are in memory, at most `bytesMax` payload bytes but at least one; undefined when they left memory. */

@@ -52,6 +52,7 @@ export class Inflights {
       this.#head = (this.#head + 1) % capacity;
       this.#count--;
     }
+    assert(this.#count > 0 || this.#bytes === 0, "nothing in flight, no bytes in flight");
     assert(this.#bytes >= 0, "bytes in flight are not negative");
   }
 

@@ -24,7 +24,6 @@ export class Leader {
   readonly #uncommitted: UncommittedBytes;
   /** Index of the entry that opened the term. Once it is committed, so is everything before it (section 5.4.2 of the paper). */
   readonly #termStart: Index;
-  #heartbeatTicks = 0;
   #quorumTicks = 0;
   readonly #matchOf = (id: ReplicaId): Index =>
     id === this.#state.id ? this.#state.log.durable : (this.#replication.peer(id)?.match ?? 0);
@@ -101,6 +100,8 @@ export class Leader {
   }
 
   #changeTo(configuration: Configuration): Index {
+    const { membership, commit } = this.#state;
+    assert(membership.currentIndex <= commit, "one change of the configuration at a time");
     const index = this.#append(EntryKind.config, encodeConfiguration(configuration));
     this.#replication.configurationChanged();
     this.#advanceCommit();
@@ -127,7 +128,9 @@ export class Leader {
   /** Messages of replicas outside the configuration weigh nothing. */
   #hear(from: ReplicaId): Progress | undefined {
     const peer = this.#replication.peer(from);
-    if (peer !== undefined) peer.recentlyActive = true;
+    if (peer === undefined) return undefined;
+    peer.recentlyActive = true;
+    peer.heard = true;
     return peer;
   }
 
@@ -185,17 +188,23 @@ export class Leader {
 
   // --- time
 
-  tick(): void {
-    const { options } = this.#state;
-    if (++this.#heartbeatTicks >= options.heartbeatTicks) this.#broadcastHeartbeats();
-    if (++this.#quorumTicks >= options.electionTicks) {
+  /** One tick; true when there was something to do. */
+  tick(): boolean {
+    const { options, ticks } = this.#state;
+    // By the replica's count of ticks and not from the election on: what a host has started together then beats together.
+    const beats = ticks % options.heartbeatTicks === 0;
+    if (beats) this.#heartbeats();
+    const checks = ++this.#quorumTicks >= options.electionTicks;
+    if (checks) {
       this.#quorumTicks = 0;
       if (!this.#checkQuorum()) {
         this.#state.becomeFollower(this.#state.term, 0);
-        return;
+        return true;
       }
     }
-    if (this.#transfer.tick()) this.#configurationCommitted();
+    const givesUp = this.#transfer.tick();
+    if (givesUp) this.#configurationCommitted();
+    return beats || checks || givesUp;
   }
 
   /** True while a quorum was heard within the last election timeout, and this replica can do a leader's work. */
@@ -208,12 +217,21 @@ export class Leader {
     return active;
   }
 
-  #broadcastHeartbeats(): void {
-    this.#heartbeatTicks = 0;
-    const { id, term, commit, outbox } = this.#state;
+  /**
+   * To those with whom no word was exchanged since the last heartbeats were due, and to those who have not confirmed the reads that
+   * wait. A peer that only listens gets one: what was sent to it may be lost, and an answer is how that is found out.
+   */
+  #heartbeats(): void {
     const { context } = this.#reads;
-    for (const { id: to, match } of this.#replication.peers)
-      outbox.now.push({ type: "heartbeat", from: id, to, term, commit: Math.min(match, commit), context });
+    for (const peer of this.#replication.peers)
+      if (!peer.endInterval(this.#replication.isClose(peer)) || context > peer.readRound)
+        this.#heartbeat(peer, context);
+  }
+
+  #heartbeat(peer: Progress, context: number): void {
+    const { id, term, commit, outbox } = this.#state;
+    const known = Math.min(peer.match, commit);
+    outbox.now.push({ type: "heartbeat", from: id, to: peer.id, term, commit: known, context });
   }
 
   // --- output
@@ -222,7 +240,10 @@ export class Leader {
     this.#replication.emit();
     if (this.#reads.hasWaiting && this.#ownTermCommitted) {
       this.#reads.begin(this.#state.commit);
-      this.#broadcastHeartbeats();
+      for (const peer of this.#replication.peers) {
+        this.#heartbeat(peer, this.#reads.context);
+        peer.spokenTo = true;
+      }
     }
     if (this.#reads.hasRounds)
       this.#reads.confirm(quorumIndex(this.#state.membership.current, this.#readRoundOf), this.#state.outbox);
@@ -235,8 +256,8 @@ export class Leader {
 
   peers(): PeerStatus[] {
     const { membership } = this.#state;
-    return this.#replication.peers.map(({ id, match, state, recentlyActive }) => {
-      return { id, match, state, recentlyActive, learner: membership.isLearner(id) };
+    return this.#replication.peers.map(({ id, match, state, recentlyActive, caughtUp }) => {
+      return { id, match, state, recentlyActive, caughtUp, learner: membership.isLearner(id) };
     });
   }
 

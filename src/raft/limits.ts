@@ -10,6 +10,10 @@ export const raftLimits = {
   fetchBytesMax: 1024 * 1024,
   /** A follower further behind than this gets a snapshot although its entries are still in the log: that is shorter. */
   lagEntriesMax: 1_000_000,
+  /** A peer that lacks less payload than this counts as caught up: a fraction of a second of a busy log (raft.md section 5). */
+  caughtUpBytesMax: 1024 * 1024,
+  /** Heartbeat intervals on end for which that must hold: once may be luck, between two bursts. */
+  caughtUpIntervals: 2,
   /** Committed entries not yet applied, above which a follower stops acknowledging and a leader gives up (raft.md 3.1). */
   unappliedEntriesMax: 100_000,
   /** Below this it goes on; far from the upper bound, so that it does not flap. */

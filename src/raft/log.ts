@@ -135,6 +135,8 @@ export class RaftLog {
     const low = this.#handedOut + 1;
     assert(low >= this.#cache.first, "what is not on its way to the disk is in memory");
     const entries = low > this.#lastIndex ? nothing : this.#cache.slice(low, this.#lastIndex + 1, Infinity);
+    assert(entries.length === this.#lastIndex + 1 - low, "every entry is handed out");
+    assert(entries.length === 0 || entries[0]?.index === low, "no entry is handed out twice");
     this.#truncateFrom = undefined;
     this.#handedOut = this.#lastIndex;
     return { truncateFrom, entries };

@@ -72,6 +72,12 @@ export class Membership {
     return isVoterOf(this.current, id);
   }
 
+  /** True when no other replica has a vote, in either half: if `id` does not lead, nobody does. */
+  isOnlyVoter(id: ReplicaId): boolean {
+    const { voters, outgoing } = this.current;
+    return voters[0] === id && voters.length === 1 && outgoing.every((voter) => voter === id);
+  }
+
   /** Receives the log and decides nothing. A voter that becomes a learner is one only when the joint configuration ends. */
   isLearner(id: ReplicaId): boolean {
     return this.current.learners.includes(id) && !this.isVoter(id);

@@ -36,14 +36,12 @@ export class Outbox {
   install: SnapshotMeta | undefined;
 
   get isEmpty(): boolean {
-    return (
-      this.now.isEmpty &&
-      this.afterPersist.isEmpty &&
-      this.reads.isEmpty &&
-      this.fetches.isEmpty &&
-      this.snapshots.isEmpty &&
-      this.install === undefined
-    );
+    return this.now.isEmpty && this.afterPersist.isEmpty && !this.hasOrders;
+  }
+
+  /** Something other than messages. */
+  get hasOrders(): boolean {
+    return !(this.reads.isEmpty && this.fetches.isEmpty && this.snapshots.isEmpty && this.install === undefined);
   }
 
   takeInstall(): SnapshotMeta | undefined {

@@ -1,5 +1,6 @@
 import { assert } from "../base/index.js";
 import type { Inflights } from "./inflights.js";
+import { raftLimits } from "./limits.js";
 import type { FetchOrder } from "./ready.js";
 import type { Index, ReplicaId } from "./types.js";
 
@@ -17,6 +18,8 @@ export class Progress {
   #next: Index;
   #state: ProgressState = "probe";
   #snapshotMinimum: Index = 0;
+  /** Heartbeat intervals on end in which it answered and lacked little. */
+  #closeIntervals = 0;
   /** The largest commit index in a message on its way since the last probe; `append` messages carry it. */
   sentCommit: Index = 0;
   /** In `probe`: an append is unanswered; the next heartbeat reply allows another. */
@@ -27,6 +30,10 @@ export class Progress {
   fetch: FetchOrder | undefined;
   /** Something of this term was heard since the last check of the quorum. */
   recentlyActive: boolean;
+  /** Something was sent in this heartbeat interval that will be answered. */
+  spokenTo = false;
+  /** Something of this term was heard in this heartbeat interval. */
+  heard = false;
   /** The largest ReadIndex round that this replica confirmed. */
   readRound = 0;
 
@@ -47,6 +54,20 @@ export class Progress {
 
   get state(): ProgressState {
     return this.#state;
+  }
+
+  /** See PeerStatus. */
+  get caughtUp(): boolean {
+    return this.#state === "replicate" && this.#closeIntervals >= raftLimits.caughtUpIntervals;
+  }
+
+  /** A heartbeat interval ends; `close` when little is missing there. True when words went both ways, so that no heartbeat is due. */
+  endInterval(close: boolean): boolean {
+    const talked = this.spokenTo && this.heard;
+    this.#closeIntervals = close && this.heard ? this.#closeIntervals + 1 : 0;
+    this.spokenTo = false;
+    this.heard = false;
+    return talked;
   }
 
   /** True when its acknowledgements so far do not forbid another append with entries. */
@@ -122,6 +143,7 @@ export class Progress {
     this.paused = false;
     this.verifyDue = false;
     this.fetch = undefined;
+    this.#closeIntervals = 0;
     this.inflights.clear();
   }
 }

@@ -24,6 +24,8 @@ export class RaftCore implements Consensus {
   #reported: LeadershipState;
   #reportedConfiguration: Configuration;
   #started = false;
+  /** Nothing was to be done when the host last asked, and nothing has happened since: most replicas, most of the time. */
+  #idle = false;
 
   constructor(options: RaftOptions, restored: RestoredState) {
     this.#state = new ReplicaState(options, restored);
@@ -40,16 +42,23 @@ export class RaftCore implements Consensus {
     const state = this.#state;
     this.#started = true;
     state.ticks++;
-    if (this.#leader !== undefined) this.#leader.tick();
-    else if (state.timer.advance()) {
-      state.loseLeader();
-      if (state.promotable) this.#election.start();
-    }
+    if (!(this.#leader === undefined ? this.#tickFollowing() : this.#leader.tick())) return;
+    this.#idle = false;
     this.#settle();
+  }
+
+  /** One tick of a replica that does not lead; true when its patience has ended. */
+  #tickFollowing(): boolean {
+    const state = this.#state;
+    if (!state.timer.advance()) return false;
+    state.loseLeader();
+    if (state.promotable) this.#election.start();
+    return true;
   }
 
   step(message: Message): void {
     this.#started = true;
+    this.#idle = false;
     // A replica that lost its disk came back under another id: what was meant for the old one is not for it.
     if (message.to !== this.#state.id) return;
     assert(message.from !== message.to, "no replica sends to itself");
@@ -59,27 +68,37 @@ export class RaftCore implements Consensus {
 
   propose(data: Uint8Array, term: Term): Proposal {
     if (this.#leader === undefined) return notLeader;
+    this.#idle = false;
     return this.#leader.propose(data, term);
   }
 
   proposeConfiguration(change: ConfigurationChange): Proposal {
     if (this.#leader === undefined) return notLeader;
+    this.#idle = false;
     const proposal = this.#leader.proposeConfiguration(change);
     this.#settle();
     return proposal;
   }
 
   readIndex(context: number): void {
+    this.#idle = false;
     if (this.#leader !== undefined) this.#leader.readIndex(context);
     else this.#state.outbox.reads.push({ context, index: 0 });
   }
 
   transferLeadership(to: ReplicaId): boolean {
+    this.#idle = false;
     return this.#leader?.transferTo(to) ?? false;
+  }
+
+  standAside(on: boolean): void {
+    this.#idle = false;
+    this.#state.standAside(on);
   }
 
   persisted(sequence: number): void {
     const state = this.#state;
+    this.#idle = false;
     state.persistence.persisted(sequence, state.log);
     if (this.#leader !== undefined) this.#leader.persisted();
     else if (this.#election.persisted()) this.#lead();
@@ -87,6 +106,7 @@ export class RaftCore implements Consensus {
   }
 
   applied(index: Index): void {
+    this.#idle = false;
     // Right after the start: the checkpoint that the machine was restored from proves more than the recovered commit index.
     if (!this.#started) this.#state.commitTo(index);
     this.#state.appliedTo(index);
@@ -94,14 +114,17 @@ export class RaftCore implements Consensus {
   }
 
   entriesFetched(order: FetchOrder, entries: readonly Entry[]): void {
+    this.#idle = false;
     this.#leader?.fetched(order, entries);
   }
 
   snapshotSent(to: ReplicaId, ok: boolean, index: Index): void {
+    this.#idle = false;
     this.#leader?.snapshotSent(to, ok, index);
   }
 
   snapshotInstalled(snapshot: SnapshotMeta): void {
+    this.#idle = false;
     this.#state.installed(snapshot);
     this.#announced = snapshot.index;
     this.#follower.installed();
@@ -113,6 +136,7 @@ export class RaftCore implements Consensus {
     if (snapshot.index <= log.baseIndex) return;
     assert(snapshot.index <= applied, "a checkpoint holds only what was applied");
     assert(log.term(snapshot.index) === snapshot.term, "a checkpoint is one of this log");
+    this.#idle = false;
     log.compact(snapshot.index);
     membership.compact(snapshot.index);
   }
@@ -123,6 +147,7 @@ export class RaftCore implements Consensus {
   }
 
   unreachable(id: ReplicaId): void {
+    this.#idle = false;
     this.#leader?.unreachable(id);
   }
 
@@ -136,11 +161,15 @@ export class RaftCore implements Consensus {
     if (term < state.term) return this.#answerOldTerm(message);
     if (type === "vote-request") {
       // A voter that hears a live leader helps nobody to depose it, unless that leader asked for it (thesis 4.2.3). A
-      // request of the leader itself proves that it leads no more.
+      // request of the leader itself proves that it leads no more. What a leader once asked of a replica that has been removed
+      // since is void.
       const sticky = state.leader !== 0 && state.leader !== from && state.timer.fresh;
-      if (sticky && !message.transfer) return false;
+      if (sticky && !(message.transfer && state.membership.isVoter(from))) return false;
       if (message.pre) return true;
     }
+    // An answer of a replica that is no member any more weighs nothing, not even by its term. Requests do: their sender may be a
+    // member of a configuration that this replica has not heard of.
+    if (isReply(message) && !state.membership.members.includes(from)) return false;
     // The term asked for in a pre-vote is nobody's yet.
     if (type === "vote-reply" && message.pre && message.granted) return true;
     state.becomeFollower(term, 0);
@@ -218,10 +247,24 @@ export class RaftCore implements Consensus {
   // --- outputs
 
   hasReady(): boolean {
+    if (this.#idle) return false;
     this.#emit();
-    const { outbox, persistence, log, term, vote, membership } = this.#state;
+    this.#idle = this.#state.outbox.isEmpty && !this.#hasOtherThanMessages();
+    return !this.#idle;
+  }
+
+  takeMessages(): readonly Message[] | undefined {
+    if (!this.hasReady()) return noMessages;
+    const { outbox, persistence } = this.#state;
+    const wait = persistence.pending && !outbox.afterPersist.isEmpty;
+    if (wait || outbox.hasOrders || this.#hasOtherThanMessages()) return undefined;
+    return joined(outbox.now.take(), outbox.afterPersist.take());
+  }
+
+  /** Something that must be written, applied or known to the host. */
+  #hasOtherThanMessages(): boolean {
+    const { persistence, log, term, vote, membership } = this.#state;
     return (
-      !outbox.isEmpty ||
       persistence.needsOrder(log, term, vote) ||
       this.#applicable() > this.#announced ||
       this.#leadershipMoved() ||
@@ -235,10 +278,10 @@ export class RaftCore implements Consensus {
     const persist = persistence.take(log, { term, vote, commit }, ticks);
     const now = outbox.now.take();
     const after = outbox.afterPersist.take();
-    const wait = after.length > 0 && persistence.pending;
+    const wait = persistence.pending;
     return {
       persist,
-      sendNow: wait || after.length === 0 ? now : [...now, ...after],
+      sendNow: wait ? now : joined(now, after),
       sendAfterPersist: wait ? after : noMessages,
       commitTo: this.#takeCommit(),
       reads: outbox.reads.take(),
@@ -321,4 +364,13 @@ export class RaftCore implements Consensus {
       peers: this.#leader?.peers() ?? [],
     };
   }
+}
+
+function isReply({ type }: Message): boolean {
+  return type === "vote-reply" || type === "append-reply" || type === "heartbeat-reply";
+}
+
+function joined(first: readonly Message[], second: readonly Message[]): readonly Message[] {
+  if (second.length === 0) return first;
+  return first.length === 0 ? second : [...first, ...second];
 }

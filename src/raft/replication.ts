@@ -68,6 +68,18 @@ export class Replication {
     if (peer.state === "replicate" && peer.match < this.#state.log.lastIndex) peer.verifyDue = true;
   }
 
+  /** True when less than `caughtUpBytesMax` is missing at `peer`. What was not sent yet counts as much when it has left the memory. */
+  isClose(peer: Progress): boolean {
+    if (peer.state !== "replicate") return false;
+    const { log } = this.#state;
+    const { caughtUpBytesMax, entryOverheadBytes } = raftLimits;
+    const room = caughtUpBytesMax - peer.inflights.bytes;
+    const unsent = log.lastIndex + 1 - peer.next;
+    if (unsent === 0 || unsent * entryOverheadBytes >= room) return unsent === 0 && room > 0;
+    const entries = log.entries(peer.next, log.lastIndex + 1, room);
+    return entries?.length === unsent && payloadBytes(entries) < room;
+  }
+
   /** Messages were dropped on the way to it. */
   unreachable(id: ReplicaId): void {
     const peer = this.#progress.get(id);
@@ -131,6 +143,7 @@ export class Replication {
     const lastIndex = prevIndex + entries.length;
     peer.sentCommit = Math.max(peer.sentCommit, Math.min(commit, lastIndex));
     peer.verifyDue = false;
+    peer.spokenTo = true;
     if (entries.length > 0 || peer.state === "probe") peer.sent(lastIndex, payloadBytes(entries));
   }
 

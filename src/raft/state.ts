@@ -29,6 +29,7 @@ export class ReplicaState {
   #applyLags = false;
   /** Since a leader was last heard a vote was refused to a replica with a shorter log. */
   #refusedShorterLog = false;
+  #standsAside = false;
   /** A snapshot that the host is installing. Until it is done nothing is appended, and this replica does not campaign. */
   installing: SnapshotMeta | undefined;
   /** Ticks since the start; dates orders to the disk. */
@@ -94,10 +95,23 @@ export class ReplicaState {
     return since !== undefined && this.ticks - since > 2 * this.options.electionTicks;
   }
 
-  /** May campaign: a voter of the configuration in force, whole, and able to do its work. */
+  /** May campaign: a voter of the configuration in force, whole, able to do its work, and not told to leave it to others. */
   get promotable(): boolean {
     const eligible = this.membership.isVoter(this.id) || this.#neededDespiteRemoval;
-    return eligible && this.installing === undefined && !this.#applyLags && !this.diskStalled;
+    const able = this.installing === undefined && !this.#applyLags && !this.diskStalled;
+    return eligible && able && !this.standsAside;
+  }
+
+  /** The host wants others to lead, and there are others. */
+  get standsAside(): boolean {
+    return this.#standsAside && !this.membership.isOnlyVoter(this.id);
+  }
+
+  /** A campaign under way ends; a vote that was given to itself stays given. */
+  standAside(on: boolean): void {
+    this.#standsAside = on;
+    const campaigns = this.#role === "pre-candidate" || this.#role === "candidate";
+    if (campaigns && this.standsAside) this.becomeFollower(this.#term, 0);
   }
 
   /**

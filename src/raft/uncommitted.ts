@@ -44,6 +44,7 @@ export class UncommittedBytes {
       this.#sizes = this.#sizes.slice(this.#head);
       this.#head = 0;
     }
+    assert(this.#head < this.#sizes.length || this.#bytes === 0, "no uncommitted entry, no uncommitted bytes");
     assert(this.#bytes >= 0, "uncommitted bytes are not negative");
   }
 }

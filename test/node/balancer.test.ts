@@ -14,6 +14,7 @@ const peer = (id: number, match: number, more: Partial<PeerStatus> = {}): PeerSt
   match,
   state: "replicate",
   recentlyActive: true,
+  caughtUp: true,
   learner: false,
   ...more,
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import { voters } from "./harness.js";
-import { entriesOfTerms, Solo, type SoloInit } from "./solo.js";
+import { entriesOfTerms, entry, Solo, type SoloInit } from "./solo.js";
 
 /** A vote request for `term` from 2, with a log that ends at (lastIndex, lastTerm). */
 function ask(solo: Solo, term: number, lastIndex = 0, lastTerm = 0, pre = false, transfer = false, from = 2): boolean {
@@ -385,6 +385,46 @@ describe("who may campaign", () => {
     expect(solo.status.role).toBe("follower");
     solo.flush();
     expect(solo.tickUntil("pre-candidate").status.role).toBe("pre-candidate");
+  });
+
+  it("no replica that was told to stand aside, nor when the leader asks it to; it votes and follows, and may be called back", () => {
+    const solo = new Solo();
+    solo.core.standAside(true);
+    solo.tick(50).step("timeout-now", 2, { term: 1 });
+    expect([solo.status.role, solo.status.term, solo.sent()]).toEqual(["follower", 1, []]);
+    expect(ask(solo, 3)).toBe(true);
+    solo.append(2, 3, 0, 0, [entry(1, 3)]).flush();
+    expect(solo.sentOf("append-reply")).toMatchObject([{ to: 2, index: 1, refused: false }]);
+    solo.tick(50);
+    expect(solo.status).toMatchObject({ role: "follower", leader: 0 });
+    solo.core.standAside(false);
+    expect(solo.tick().status.role).toBe("pre-candidate");
+  });
+
+  it("no replica that is told to stand aside in the midst of it: votes that come later elect nobody", () => {
+    const early = new Solo().tickUntil("pre-candidate");
+    early.core.standAside(true);
+    expect(early.turn().vote(2, true, true).status).toMatchObject({ role: "follower", term: 0, vote: 0 });
+    const late = new Solo().tickUntil("pre-candidate").vote(2, true, true);
+    late.core.standAside(true);
+    late.flush().vote(2).vote(3);
+    expect(late.status).toMatchObject({ role: "follower", term: 1, vote: 1 });
+  });
+
+  it("a replica without which nobody would, although it was told to stand aside", () => {
+    const solo = new Solo({ configuration: config([1], [2]) });
+    solo.core.standAside(true);
+    expect(solo.tickUntil("candidate").flush().status.role).toBe("leader");
+    const leaving = new Solo({ configuration: { voters: [1], outgoing: [1, 2], learners: [] } });
+    leaving.core.standAside(true);
+    expect(leaving.tick(50).status.role).toBe("follower");
+  });
+
+  it("no replica that stands aside, but it may go on leading until the host has handed over", () => {
+    const solo = new Solo().establish();
+    solo.core.standAside(true);
+    expect(solo.turn().status.role).toBe("leader");
+    expect(solo.core.transferLeadership(2)).toBe(true);
   });
 
   it("forgets a silent leader even when it may not campaign itself", () => {

@@ -108,11 +108,70 @@ describe("proposing", () => {
 });
 
 describe("heartbeats", () => {
+  /** To whom heartbeats go at each of the next `ticks`. */
+  const beats = (solo: Solo, ticks: number): string[] =>
+    Array.from({ length: ticks }, () =>
+      String(
+        solo
+          .tick()
+          .sentOf("heartbeat")
+          .map(({ to }) => to),
+      ),
+    );
+
   it("go to every other replica every heartbeatTicks, with no work in between", () => {
     const solo = new Solo({ options: { heartbeatTicks: 2, electionTicks: 10 } }).establish();
-    const sent: number[] = [];
-    for (let i = 0; i < 6; i++) sent.push(solo.tick().sentOf("heartbeat").length);
-    expect(sent.filter((count) => count > 0)).toEqual([2, 2, 2]);
+    beats(solo, 2);
+    const sent = beats(solo, 6);
+    expect(sent.filter((to) => to !== "")).toEqual(["2,3", "2,3", "2,3"]);
+    expect(sent.filter((to) => to === "")).toHaveLength(3);
+  });
+
+  it("of replicas that were started together go out together, whenever they were elected", () => {
+    const options = { heartbeatTicks: 4, electionTicks: 20 };
+    const [one, other] = [new Solo({ options }), new Solo({ options: { ...options, electionDelayTicks: 1 } })];
+    let ticks = 0;
+    const pass = (count: number): void => {
+      for (let i = 0; i < count; i++, ticks++) for (const solo of [one, other]) solo.tick();
+    };
+    const elect = (solo: Solo): void => {
+      while (solo.status.role === "follower") pass(1);
+      solo.vote(2, true, true).flush().vote(2).flush().acknowledge(2, 1);
+      expect(solo.status.role).toBe("leader");
+    };
+    elect(one);
+    const after = ticks;
+    elect(other);
+    expect(ticks % 4).not.toBe(after % 4);
+    pass(8 - (ticks % 4));
+    for (const solo of [one, other]) solo.sent();
+    const both: string[] = [];
+    for (let i = 0; i < 8; i++) {
+      pass(1);
+      both.push([one, other].map((solo) => solo.sentOf("heartbeat").length).join());
+    }
+    expect(both).toEqual(["0,0", "0,0", "0,0", "2,2", "0,0", "0,0", "0,0", "2,2"]);
+  });
+
+  it("are spared those who were sent an append and have answered something meanwhile, for as long", () => {
+    const solo = new Solo().establish(2, 3);
+    solo.tick(2).sent();
+    solo.propose();
+    solo.acknowledge(2, 2);
+    expect(beats(solo, 2)).toEqual(["3", "2,3"]);
+    // An answer without a question is no conversation: the question may have been lost since.
+    solo.step("heartbeat-reply", 2, { term: 1, context: 0 });
+    expect(beats(solo, 1)).toEqual(["2,3"]);
+  });
+
+  it("are spared nobody who has not confirmed the reads that wait", () => {
+    const solo = new Solo({ configuration: voters(1, 2, 3, 4, 5) }).establish(2, 3);
+    solo.tick(2).sent();
+    solo.core.readIndex(7);
+    const [round] = solo.turn().sentOf("heartbeat");
+    solo.step("heartbeat-reply", 2, { term: 1, context: round!.context });
+    solo.step("heartbeat-reply", 3, { term: 1, context: 0 });
+    expect(beats(solo, 1)).toEqual(["3,4,5"]);
   });
 
   it("make nothing ready on a quiet tick", () => {

@@ -156,6 +156,57 @@ describe("orders to the disk", () => {
   });
 });
 
+describe("messages without a Ready", () => {
+  const heartbeat = { term: 3, commit: 0, context: 4 };
+
+  it("are handed out when they are all there is", () => {
+    const solo = new Solo().step("heartbeat", 2, heartbeat).flush();
+    solo.core.step({ type: "heartbeat", from: 2, to: 1, ...heartbeat });
+    expect(solo.core.takeMessages()).toMatchObject([{ type: "heartbeat-reply", to: 2, term: 3, context: 4 }]);
+    expect(solo.core.takeMessages()).toEqual([]);
+    expect(solo.core.ready()).toBeUndefined();
+  });
+
+  it("of a leader are its heartbeats", () => {
+    const solo = new Solo().establish();
+    solo.tick(2).sent();
+    solo.core.tick();
+    expect(solo.core.takeMessages()).toMatchObject([
+      { type: "heartbeat", to: 2 },
+      { type: "heartbeat", to: 3 },
+    ]);
+    expect(solo.core.hasReady()).toBe(false);
+  });
+
+  it("may not leave before what is on its way to the disk, and not without what belongs to them", () => {
+    const solo = new Solo();
+    solo.core.step({ type: "heartbeat", from: 2, to: 1, ...heartbeat });
+    // A new term and a new leader.
+    expect(solo.core.takeMessages()).toBeUndefined();
+    expect(solo.core.ready()).toMatchObject({ persist: { sequence: 1 }, sendAfterPersist: [{ context: 4 }] });
+    solo.core.step({ type: "heartbeat", from: 2, to: 1, ...heartbeat, context: 5 });
+    expect(solo.core.takeMessages()).toBeUndefined();
+    expect(solo.core.ready()).toMatchObject({ persist: undefined, sendAfterPersist: [{ context: 5 }] });
+    solo.core.persisted(1);
+    solo.core.step({ type: "heartbeat", from: 2, to: 1, ...heartbeat, context: 6 });
+    expect(solo.core.takeMessages()).toMatchObject([{ context: 6 }]);
+  });
+
+  it("wait for the Ready that says what is committed", () => {
+    const solo = new Solo().append(2, 3, 0, 0, [entry(1, 3)]).flush();
+    solo.core.step({ type: "heartbeat", from: 2, to: 1, ...heartbeat, commit: 1 });
+    expect(solo.core.takeMessages()).toBeUndefined();
+    expect(solo.core.ready()).toMatchObject({ commitTo: 1, sendNow: [{ type: "heartbeat-reply" }] });
+  });
+
+  it("wait for the Ready that has orders", () => {
+    const solo = new Solo();
+    solo.core.readIndex(8);
+    expect(solo.core.takeMessages()).toBeUndefined();
+    expect(solo.core.ready()).toMatchObject({ reads: [{ context: 8, index: 0 }] });
+  });
+});
+
 describe("what the host is told", () => {
   it("is role, term and leader whenever they change", () => {
     const solo = new Solo();

@@ -23,7 +23,14 @@ describe("a new leader", () => {
     const [first] = solo.sentOf("append-request") as [AppendRequest];
     expect(first).toMatchObject({ term: 2, prevIndex: 3, prevTerm: 1, commit: 0 });
     expect(first.entries).toMatchObject([{ index: 4, term: 2, kind: 1 }]);
-    expect(peer(solo)).toEqual({ id: 2, match: 0, state: "probe", recentlyActive: false, learner: false });
+    expect(peer(solo)).toEqual({
+      id: 2,
+      match: 0,
+      state: "probe",
+      recentlyActive: false,
+      caughtUp: false,
+      learner: false,
+    });
   });
 
   it("sends while its own flush is under way", () => {
@@ -224,7 +231,7 @@ describe("the commit index on its way", () => {
     const solo = new Solo().establish();
     for (let i = 0; i < 3; i++) solo.propose();
     solo.flush().acknowledge(3, 4).acknowledge(2, 2).sent();
-    solo.tick();
+    solo.tick(2);
     expect(solo.sentOf("heartbeat").map(({ to, commit }) => [to, commit])).toEqual([
       [2, 2],
       [3, 4],
@@ -400,6 +407,74 @@ describe("snapshots for lagging followers", () => {
     expect(peer(solo).state).toBe("snapshot");
     const { applied } = solo.status;
     expect(solo.replica.snapshotOrders).toEqual([{ to: 2, minimumIndex: applied - lagEntriesMax / 2 }]);
+  });
+});
+
+describe("having caught up", () => {
+  const beat = (solo: Solo, ...answering: number[]): boolean => {
+    for (const id of answering) solo.step("heartbeat-reply", id, { term: solo.status.term, context: 0 });
+    return peer(solo.tick()).caughtUp;
+  };
+
+  it("takes two heartbeat intervals on end in which little is missing", () => {
+    const solo = new Solo().lead();
+    expect([beat(solo, 2), beat(solo, 2)]).toEqual([false, false]);
+    solo.acknowledge(2, 1);
+    expect([beat(solo), beat(solo, 2), beat(solo, 2)]).toEqual([false, true, true]);
+    // Entries on their way are no lag, as long as they are few.
+    solo.propose();
+    expect(beat(solo, 2)).toBe(true);
+  });
+
+  it("needs answers", () => {
+    const solo = new Solo().establish();
+    expect([beat(solo, 2, 3), beat(solo, 2, 3), beat(solo, 3), beat(solo, 2, 3), beat(solo, 2, 3)]).toEqual([
+      false,
+      true,
+      false,
+      false,
+      true,
+    ]);
+  });
+
+  it("is over as soon as its log has to be looked for again", () => {
+    const solo = new Solo().establish();
+    expect([beat(solo, 2), beat(solo, 2)]).toEqual([false, true]);
+    solo.core.unreachable(2);
+    expect(peer(solo).caughtUp).toBe(false);
+  });
+
+  const large = "x".repeat(raftLimits.caughtUpBytesMax);
+
+  it("does not hold while a mebibyte is on its way", () => {
+    const solo = new Solo({ options: { messageBytesMax: 1 << 21 } }).establish();
+    solo.propose(large);
+    expect([beat(solo, 2), beat(solo, 2)]).toEqual([false, false]);
+    solo.flush().acknowledge(2, 2);
+    expect([beat(solo), beat(solo, 2)]).toEqual([false, true]);
+  });
+
+  it("counts what a full window holds back", () => {
+    const solo = new Solo({ options: { inflightMessagesMax: 1 } }).establish();
+    solo.propose("sent");
+    solo.propose("small");
+    expect([beat(solo, 2), beat(solo, 2)]).toEqual([false, true]);
+    solo.propose(large);
+    expect(beat(solo, 2)).toBe(false);
+  });
+
+  it("counts entries without payload as well, and what left the memory as a lot", () => {
+    const many = new Solo({ options: { inflightMessagesMax: 1 } }).establish();
+    many.propose("sent");
+    for (let i = raftLimits.caughtUpBytesMax / raftLimits.entryOverheadBytes; i > 0; i--)
+      many.core.propose(new Uint8Array(0), many.status.term);
+    many.turn();
+    expect([beat(many, 2), beat(many, 2)]).toEqual([false, false]);
+    const evicted = new Solo({ options: { inflightMessagesMax: 1, logCacheBytesMax: 0 } }).establish();
+    evicted.propose("sent");
+    evicted.propose("gone");
+    evicted.flush();
+    expect([beat(evicted, 2), beat(evicted, 2)]).toEqual([false, false]);
   });
 });
 

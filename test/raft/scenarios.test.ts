@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import type { Message } from "../../src/raft/index.js";
+import type { Message, VoteRequest } from "../../src/raft/index.js";
 import { Cluster, voters } from "./harness.js";
 import { entriesOfTerms, entry, Solo } from "./solo.js";
 
@@ -11,6 +11,9 @@ const change = (cluster: Cluster, id: number, ids: number[], learners: number[] 
   );
 
 const isAppend = (message: Message): boolean => message.type === "append-request" && message.entries.length > 0;
+
+/** A request for a vote, but for who asks whom in which term. */
+type Solicited = Omit<VoteRequest, "from" | "to" | "term">;
 
 describe("R1: an entry of an older term is committed by counting", () => {
   it("Figure 8 with five replicas: the overwritten entry was never committed", () => {
@@ -76,6 +79,56 @@ describe("R4: answers of removed replicas are counted", () => {
     solo.propose();
     solo.flush().acknowledge(3, 4).step("heartbeat-reply", 3, { term: 1, context: 9 });
     expect(solo.status.commit).toBe(3);
+  });
+
+  it("one that left and does not know it disturbs nobody: a live leader is not asked to prove itself", () => {
+    const cluster = new Cluster({ configuration: voters(1, 2, 3, 4) });
+    cluster.elect(1);
+    cluster.isolate(4);
+    change(cluster, 1, [1, 2, 3]);
+    cluster.settle();
+    const { term } = cluster.core(1).status();
+    cluster.heal();
+    cluster.run(60);
+    expect(cluster.sent.some(({ type, from }) => type === "vote-request" && from === 4)).toBe(true);
+    expect(cluster.core(1).status()).toMatchObject({ role: "leader", term, configuration: voters(1, 2, 3) });
+    expect(cluster.core(4).status()).toMatchObject({ term, configuration: voters(1, 2, 3, 4) });
+  });
+
+  it.each<[string, Solicited]>([
+    ["a vote", { type: "vote-request", pre: false, lastIndex: 99, lastTerm: 99, transfer: false }],
+    [
+      "a vote because the leader once told it to campaign",
+      { type: "vote-request", pre: false, lastIndex: 99, lastTerm: 99, transfer: true },
+    ],
+    ["a pre-vote", { type: "vote-request", pre: true, lastIndex: 99, lastTerm: 99, transfer: true }],
+  ])("one that left and asks for %s in a later term is not heard while a leader is", (_, body) => {
+    const cluster = new Cluster({ configuration: voters(1, 2, 3, 4) });
+    cluster.elect(1);
+    change(cluster, 1, [1, 2, 3]);
+    cluster.settle();
+    const { term } = cluster.core(1).status();
+    for (const to of [1, 2, 3]) cluster.step({ ...body, from: 4, to, term: term + 5 });
+    expect([1, 2, 3].map((id) => cluster.core(id).status().term)).toEqual([term, term, term]);
+    expect(cluster.leader()?.id).toBe(1);
+  });
+
+  it("an answer of one that left does not even tell its term", () => {
+    const solo = new Solo({ configuration: voters(1, 2) }).establish();
+    const refused = { term: 9, refused: true, index: 1, hintIndex: 1, hintTerm: 1 };
+    solo.step("append-reply", 3, refused);
+    solo.step("heartbeat-reply", 3, { term: 9, context: 0 });
+    solo.step("vote-reply", 3, { term: 9, pre: false, granted: false });
+    expect(solo.status).toMatchObject({ role: "leader", term: 1 });
+    // A member's does.
+    solo.step("append-reply", 2, refused);
+    expect(solo.status).toMatchObject({ role: "follower", term: 9 });
+  });
+
+  it("a leader outside the known configuration is followed all the same: this replica may have missed the change", () => {
+    const solo = new Solo({ configuration: voters(1, 2) }).establish();
+    solo.step("heartbeat", 7, { term: 3, commit: 0, context: 0 });
+    expect(solo.status).toMatchObject({ role: "follower", term: 3, leader: 7 });
   });
 
   it("a vote of one that left elects nobody", () => {
@@ -165,7 +218,7 @@ describe("R15: answers of parallel catch-ups", () => {
     for (let i = 0; i < 8; i++) cluster.propose(1);
     cluster.settle();
     cluster.heal();
-    cluster.tick(1);
+    cluster.tick(1, 2);
     const seen: Message[] = [];
     cluster.watch = { sent: (message) => seen.push(message) };
     cluster.settle();
@@ -300,7 +353,7 @@ describe("R31: leadership goes to a replica that lags or was removed", () => {
     expect(cluster.leader()?.id).toBe(1);
     expect(cluster.propose(1)).toBe("transferring");
     cluster.lose = () => false;
-    cluster.run(1);
+    cluster.run(2);
     expect(cluster.leader()?.id).toBe(3);
     expect(cluster.replica(3).history).toHaveLength(5);
   });
