@@ -142,12 +142,20 @@ export class Cluster {
 
   /** The sum of all samples of a metric, as a process tells it now; 0 when it tells nothing. */
   async metric(name: string, metric: string): Promise<number> {
+    return (await this.samples(name, metric)).reduce((sum, value) => sum + value, 0);
+  }
+
+  /** The values of all samples of a metric, as a process tells them now; none when it tells nothing. */
+  async samples(name: string, metric: string): Promise<number[]> {
     const metrics = await this.#metrics(name);
-    let sum = 0;
-    for (const line of metrics.split("\n"))
-      if (line.startsWith(metric) && /^(\{| )/.test(line.slice(metric.length)))
-        sum += Number(line.slice(line.lastIndexOf(" ") + 1));
-    return sum;
+    return metrics
+      .split("\n")
+      .filter((line) => line.startsWith(metric) && /^(\{| )/.test(line.slice(metric.length)))
+      .map((line) => Number(line.slice(line.lastIndexOf(" ") + 1)));
+  }
+
+  isReady(name: string): Promise<boolean> {
+    return probe(this.#plan(name).readyUrl);
   }
 
   async #metrics(name: string): Promise<string> {
