@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from "@jest/globals";
-import { createServer } from "node:net";
+import { connect, createServer, type Server, type Socket } from "node:net";
 import { readMessages, type SnapshotPart } from "../../src/peer/index.js";
 import { EncodedFrame } from "../../src/rpc/index.js";
 import {
@@ -104,6 +104,33 @@ describe("streams between nodes", () => {
     expect(one.heard).toEqual(["connected n2", "disconnected n2", "gone n2", "connected n2"]);
   });
 
+  test.each<[string, (socket: Socket) => void]>([
+    ["accepts", (socket) => socket.on("error", () => undefined)],
+    ["resets", (socket) => socket.resetAndDestroy()],
+  ])("a peer whose dying process still %s for a while is known to be gone, once", async (_, dying) => {
+    const cluster = await TestCluster.of("n1", "n2", "front");
+    clusters.push(cluster);
+    await cluster.start("n2");
+    const front = new Front(cluster.portOf("n2"));
+    await front.listen(cluster.portOf("front"));
+    const one = cluster.node("n1");
+    one.setPeers(new Map([["n2", cluster.portOf("front")]]));
+    one.peers.start();
+    await until(() => one.peers.isConnected("n2"), "a connection");
+    // A stream that breaks is no proof.
+    front.cut();
+    await until(() => cluster.saw("n1", "disconnected n2"), "the end of the stream");
+    await until(() => one.peers.isConnected("n2"), "another stream");
+    front.instead = dying;
+    front.cut();
+    await sleep(200);
+    expect(one.heard).toEqual(["connected n2", "disconnected n2", "connected n2", "disconnected n2"]);
+    await front.close();
+    await until(() => cluster.saw("n1", "gone n2"), "proof that the process is gone");
+    await sleep(100);
+    expect(one.heard.slice(4)).toEqual(["gone n2"]);
+  });
+
   test.each([
     ["messages that no peer sends", (node: TestNode) => node.peers.send("n2", malformed())],
     ["news that no peer sends", (node: TestNode) => node.peers.sendControl("n2", Buffer.from([0xff]))],
@@ -192,4 +219,50 @@ function malformed(): Buffer {
   // The type of the message, behind the header of the field and the group.
   garbage[9] = 99;
   return garbage;
+}
+
+/** Stands before a node, and can die in its place. */
+class Front {
+  /** What happens to a connection that comes in. */
+  instead: (socket: Socket) => void;
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+
+  constructor(port: number) {
+    this.instead = (socket) => {
+      const behind = connect({ host: "127.0.0.1", port });
+      this.#keep(behind);
+      socket.pipe(behind).pipe(socket);
+    };
+    this.#server = createServer((socket) => {
+      this.#keep(socket);
+      this.instead(socket);
+    });
+  }
+
+  listen(port: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#server.listen(port, "127.0.0.1", resolve);
+    });
+  }
+
+  /** Ends all connections. */
+  cut(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  close(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#server.close(() => {
+        resolve();
+      });
+      this.cut();
+    });
+  }
+
+  #keep(socket: Socket): void {
+    this.#sockets.add(socket);
+    socket.on("error", () => undefined);
+    socket.once("close", () => this.#sockets.delete(socket));
+  }
 }
