@@ -6,6 +6,7 @@ import { ClockWatch } from "./clock-watch.js";
 import type { ClusterView } from "./cluster-view.js";
 import { type ControlMessage, decodeControl, encodeControl } from "./control-codec.js";
 import type { Hosting } from "./hosting.js";
+import { nodeLimits } from "./limits.js";
 import { MapGossip } from "./map-gossip.js";
 import type { MetaGroup } from "./meta-group.js";
 import { drivePlacement } from "./placement-driver.js";
@@ -40,6 +41,9 @@ export class ClusterMember implements PeerHandlers {
   #network: MemberNetwork | undefined;
   #gossip: MapGossip | undefined;
   #standsAside = false;
+  #ticks = 0;
+  /** The map that the meta group's work was last done on. */
+  #plannedVersion = 0;
 
   constructor(options: ClusterMemberOptions) {
     this.#options = options;
@@ -103,12 +107,19 @@ export class ClusterMember implements PeerHandlers {
     this.#network?.setPeers(new Map(others.map(({ id, address }) => [id, address])));
   }
 
-  /** Called every second. */
+  /** Called every `memberTickMs`. Placements go on each time, so that a move is a matter of moments; the rest has time for a second. */
   tick(): void {
-    const { meta, clock } = this.#options;
-    this.#gossip?.pushAll();
-    meta.tick();
+    const { meta, view } = this.#options;
     this.#drivePlacements();
+    const isWhole = this.#ticks++ % nodeLimits.memberTicksPerRound === 0;
+    if (isWhole || view.map.version !== this.#plannedVersion) meta.tick();
+    this.#plannedVersion = view.map.version;
+    if (isWhole) this.#round();
+  }
+
+  #round(): void {
+    const { clock } = this.#options;
+    this.#gossip?.pushAll();
     this.#reportLost();
     const now = encodeControl({ type: "clock", wallMs: Math.max(0, Math.floor(clock.wallMs())) });
     for (const node of this.#connected) this.#network?.sendControl(node, now);

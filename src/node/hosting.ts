@@ -77,15 +77,22 @@ export class Hosting {
     );
   }
 
+  /** Nothing is begun any more: from now on the shard removes nothing. */
+  stop(): void {
+    this.#closed = true;
+  }
+
   /** Waits for what is under way. */
   async close(): Promise<void> {
-    this.#closed = true;
+    this.stop();
     await this.#working;
   }
 
+  /** A map that does not know this node any more says nothing about what it holds: perhaps somebody still needs it. */
   async #follow(): Promise<void> {
     const { view } = this.#options;
-    while (!this.#closed && this.#storedVersion < view.map.version) await this.#bringTo(view.map);
+    while (!this.#closed && view.own !== undefined && this.#storedVersion < view.map.version)
+      await this.#bringTo(view.map);
   }
 
   async #bringTo(map: ClusterMap): Promise<void> {
@@ -97,6 +104,7 @@ export class Hosting {
       if (present?.id === id || this.#lost.get(group) === id) continue;
       // An older replica on this node was given up for the new one.
       if (present !== undefined) await shard.discard(group);
+      if (this.#isClosed()) return;
       made.push(await create(group, id));
       this.#lost.delete(group);
       if (this.#isClosed()) return;

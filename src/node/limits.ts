@@ -44,8 +44,9 @@ export const nodeLimits = {
   leaderMoveRetryMsMax: 600_000,
   /** A move that failed longer ago than this no longer counts. */
   leaderMoveForgetMs: 1_200_000,
-  /** Between two looks at what is to be done about the cluster itself: placements, clocks, maps to pass on. */
-  memberTickMs: 1_000,
+  /** Between two looks at placements, and how many of them until clocks are compared and maps passed on. */
+  memberTickMs: 250,
+  memberTicksPerRound: 4,
   /** Changes of the cluster map that its leader waits for at once. */
   metaProposalsMax: 256,
   /** Changes that follow from the map and are made in one go; the rest a second later. */

@@ -29,21 +29,23 @@ export async function recoverReplicas(options: RecoverOptions, groups: readonly 
   for (const recovered of groups) {
     const { group } = recovered;
     const id = replicaIdOf(recovered.incarnation);
+    if (id === undefined || wanted.get(group) !== id) {
+      strays.push(group);
+      continue;
+    }
     inLog.add(group);
-    if (id === undefined || wanted.get(group) !== id) strays.push(group);
-    else
-      opening.push(
-        options.open(group, id, recovered).catch((error: unknown) => {
-          if (!(error instanceof CorruptionError) || !hasOtherHolders(view, group)) throw error;
-          options.logger.error(
-            { err: error, partition: nameOf(group) },
-            "a replica is damaged: it is made again from others",
-          );
-          strays.push(group);
-          lost.set(group, id);
-          return undefined;
-        }),
-      );
+    opening.push(
+      options.open(group, id, recovered).catch((error: unknown) => {
+        if (!(error instanceof CorruptionError) || !hasOtherHolders(view, group)) throw error;
+        options.logger.error(
+          { err: error, partition: nameOf(group) },
+          "a replica is damaged: it is made again from others",
+        );
+        strays.push(group);
+        lost.set(group, id);
+        return undefined;
+      }),
+    );
   }
   if (mapWasStored)
     for (const [group, id] of wanted) {
@@ -61,8 +63,10 @@ export async function recoverReplicas(options: RecoverOptions, groups: readonly 
   return { replicas, strays, lost };
 }
 
+/** True when a member other than this node has a copy of a group. */
 export function hasOtherHolders(view: ClusterView, group: GroupId): boolean {
-  return view.placement(group).replicas.some((id) => view.nodeOf(id) !== view.nodeId);
+  const holders = view.placement(group).replicas.map((id) => view.nodeOf(id));
+  return holders.some((node) => node !== undefined && node !== view.nodeId);
 }
 
 function forgotten(group: GroupId): CorruptionError {

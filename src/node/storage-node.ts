@@ -66,7 +66,7 @@ export class StorageNode {
       incarnationOf: (node) => options.incarnationOf(node),
       alive: () => this.member.alive(),
     });
-    this.shard = new Shard({ ...options, loaderOf: (group) => this.#loaderOf(group) });
+    this.shard = new Shard({ ...options, observer: this.#observer(), loaderOf: (group) => this.#loaderOf(group) });
     this.#hosting = new Hosting({
       ...{ view, shard: this.shard, mapStore: options.mapStore, logger },
       create: (group, id) => this.#open(group, id, undefined),
@@ -104,6 +104,7 @@ export class StorageNode {
   /** Nothing is begun any more; see Shard.stop. */
   stop(): void {
     this.#ticker?.cancel();
+    this.#hosting.stop();
     this.shard.stop();
   }
 
@@ -116,6 +117,23 @@ export class StorageNode {
   /** Somebody who must know says that this incarnation is no member any more. */
   evicted(reason: string): void {
     this.#options.evicted(reason);
+  }
+
+  /** What whoever watches the shard hears, the meta group's leader hears too. */
+  #observer(): ShardObserver {
+    const { observer } = this.#options;
+    return {
+      committed: (latencyMs) => {
+        observer.committed(latencyMs);
+      },
+      leaderChanged: (replica) => {
+        observer.leaderChanged(replica);
+        if (replica.group === metaGroup) this.meta.leadershipChanged();
+      },
+      checkpointed: (durationMs, bytes) => {
+        observer.checkpointed(durationMs, bytes);
+      },
+    };
   }
 
   #loaderOf(group: GroupId): MachineLoader {
