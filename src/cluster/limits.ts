@@ -5,7 +5,7 @@ export const seatsMax = 2 ** 20;
 export const metaGroup = 0xffff_ffff;
 
 export const clusterLimits = {
-  /** Nodes that are not gone: each node has a stream with each other one. */
+  /** Members, that is nodes neither lost nor gone: each node has a stream with each other one. */
   nodesMax: 256,
   /** Rows of nodes, those that are gone included: they stay, and every node keeps and passes on the whole map. */
   rowsMax: 16_384,

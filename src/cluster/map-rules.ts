@@ -44,7 +44,7 @@ function invalidNodes(map: ClusterMap): string | undefined {
   if (!distinct(members.map(({ address }) => address))) return "two nodes of one address";
   const met = map.nodes.map(({ incarnation }) => incarnation).filter((incarnation) => incarnation !== "");
   if (!distinct(met)) return "two nodes of one incarnation";
-  if (map.nodes.filter(({ state }) => state !== "gone").length > clusterLimits.nodesMax) return "too many nodes";
+  if (members.length > clusterLimits.nodesMax) return "too many nodes";
   return undefined;
 }
 
@@ -81,6 +81,7 @@ function areVoters(ids: readonly ReplicaId[]): boolean {
   return ids.length <= clusterLimits.votersMax && distinct(ids.map((id) => id % seatsMax));
 }
 
+/** `others` has no id twice; then `some` has none either when they are the same. */
 export function isSameSet(some: readonly ReplicaId[], others: readonly ReplicaId[]): boolean {
-  return some.length === others.length && some.every((id) => others.includes(id));
+  return some.length === others.length && others.every((id) => some.includes(id));
 }

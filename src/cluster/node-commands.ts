@@ -32,8 +32,8 @@ export function addNode(map: ClusterMap, command: Command<"add-node">): MapOutco
 /** A node that was never met, or that comes without what it promised on its old seats: those are lost, if they were not yet. */
 function addSeat(map: ClusterMap, { id, incarnation, address }: Command<"add-node">): MapOutcome {
   if (map.nodes.length >= clusterLimits.rowsMax) return refused("this cluster has used up its seats");
-  const living = map.nodes.filter(({ state }) => state !== "gone").length;
-  if (living >= clusterLimits.nodesMax) return refused(`a cluster has ${clusterLimits.nodesMax} nodes at most`);
+  const others = map.nodes.filter((node) => isMember(node) && node.id !== id);
+  if (others.length >= clusterLimits.nodesMax) return refused(`a cluster has ${clusterLimits.nodesMax} nodes at most`);
   const seat = map.nodes.length + 1;
   const nodes = map.nodes.map((node): ClusterNode => {
     if (node.id !== id || node.state === "gone") return node;

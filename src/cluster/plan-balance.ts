@@ -1,6 +1,6 @@
 import { goalOf } from "./holding.js";
 import { seatOf } from "./replica-id.js";
-import { at, isFitToMove, isIdle, type Survey } from "./survey.js";
+import { at, isFitToMove, isIdle, needsRepair, type Survey } from "./survey.js";
 import type { Seat } from "./types.js";
 
 export interface Move {
@@ -36,7 +36,8 @@ function bestMoveFrom(of: Survey, from: Seat): Candidate | undefined {
   let best: Candidate | undefined;
   for (const [group, placement] of map.partitions.entries()) {
     const seats = goalOf(placement).map(seatOf);
-    if (!seats.includes(from) || !isIdle(placement) || !isFitToMove(of, placement)) continue;
+    if (!seats.includes(from) || !isIdle(placement)) continue;
+    if (needsRepair(of, group, placement) || !isFitToMove(of, placement)) continue;
     const to = usable.find((seat) => !seats.includes(seat));
     if (to === undefined || at(loads, from) - at(loads, to) < 2) continue;
     const fits = at(leads, from) - at(leads, to) >= 2 === (seats[0] === from);
