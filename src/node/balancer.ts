@@ -37,7 +37,10 @@ export class Balancer {
   /** At most one move per call, so that a returning node takes over gently. */
   moves(replicas: Iterable<Replica>, isConnected: (node: NodeId) => boolean): LeaderMove[] {
     for (const replica of replicas) {
-      if (!replica.serving) continue;
+      if (!replica.serving) {
+        this.#forgetSuccess(replica);
+        continue;
+      }
       const to = this.#view.preferred(replica.group);
       if (to === undefined || to === replica.id) {
         this.#attempts.delete(replica.group);
@@ -58,6 +61,13 @@ export class Balancer {
     const failures = recent ? before.failures + 1 : 0;
     const waitMs = Math.min(nodeLimits.leaderMoveRetryMs * 2 ** failures, nodeLimits.leaderMoveRetryMsMax);
     this.#attempts.set(replica.group, { to, failures, notBeforeMs: nowMs + waitMs });
+  }
+
+  /** Whoever still leads when a move could have been tried again has kept the leadership. */
+  #forgetSuccess({ group, leadership }: Replica): void {
+    const attempt = this.#attempts.get(group);
+    if (attempt === undefined || leadership.leader !== attempt.to) return;
+    if (this.#clock.monotonicMs() >= attempt.notBeforeMs) this.#attempts.delete(group);
   }
 
   #mayTry(replica: Replica, to: ReplicaId): boolean {

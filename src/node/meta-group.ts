@@ -10,7 +10,7 @@ import type { Index, Term } from "../raft/index.js";
 import type { Logger } from "../telemetry/index.js";
 import type { ClusterView } from "./cluster-view.js";
 import { nodeLimits } from "./limits.js";
-import { commandEntry, foundingEntry, type MetaObserver } from "./meta-machine.js";
+import { commandEntry, foundingEntry, MetaMachine, type MetaObserver } from "./meta-machine.js";
 import type { Replica } from "./replica.js";
 
 /** What became of a proposal to the meta group. */
@@ -110,6 +110,9 @@ export class MetaGroup implements MetaObserver {
   async #work(): Promise<void> {
     const replica = this.#options.replica();
     if (replica === undefined) return;
+    // One that came with a snapshot or a checkpoint was not applied, and may be newer than what anybody told this node.
+    if (replica.machine instanceof MetaMachine && replica.machine.map !== undefined)
+      this.#options.view.adopt(replica.machine.map);
     // An empty machine: nobody has founded the cluster yet. Founding again changes nothing.
     if (this.#options.view.map.version === 1) await this.#propose(foundingEntry(this.#options.view.map));
     for (let i = 0; i < nodeLimits.metaChangesPerTickMax && this.leads; i++) {
