@@ -56,6 +56,7 @@ export async function runNode(config: NodeConfig, context: NodeContext): Promise
     const mapFile = new MapFile(fileSystem, path);
     const node = await refusing(startNode({ ...context, config, fileSystem, cleanup, data, mapFile }));
     return {
+      over: node.over,
       stop: async () => {
         await drain(node.shard, config.drainMs, context.log);
         await cleanup.run();
@@ -144,9 +145,6 @@ function makeNode(
     observer: metrics,
     newSeed: () => randomBytes(4).readUInt32LE(),
     incarnationOf: (node) => registry.incarnationOf(node),
-    evicted: (reason) => {
-      fatal(new Error(`${reason}: stopping`));
-    },
     fatal,
   });
 }

@@ -42,7 +42,6 @@ export interface StorageNodeOptions {
   incarnationOf(node: string): string | undefined;
   /** A replica was opened and is not hosted yet. */
   opened?(opened: OpenedReplica): void;
-  evicted(reason: string): void;
   fatal(error: Error): void;
 }
 
@@ -54,12 +53,18 @@ export class StorageNode {
   readonly member: ClusterMember;
   readonly #options: StorageNodeOptions;
   readonly #hosting: Hosting;
+  /** Resolves, with the reason, when this node is no member any more. */
+  readonly over: Promise<string>;
+  #evicted: (reason: string) => void = () => undefined;
   #ticker: Timer | undefined;
 
   constructor(options: StorageNodeOptions) {
     const { view, clock, logger } = options;
     this.#options = options;
     this.view = view;
+    this.over = new Promise((resolve) => {
+      this.#evicted = resolve;
+    });
     this.meta = new MetaGroup({
       ...{ view, logger, movesMax: options.movesMax },
       replica: () => this.shard.replicas.get(metaGroup),
@@ -78,7 +83,7 @@ export class StorageNode {
       ...{ view, shard: this.shard, hosting: this.#hosting, meta: this.meta, clock, logger },
       clockSkewMaxMs: options.clockSkewMaxMs,
       evicted: (reason) => {
-        options.evicted(reason);
+        this.#evicted(reason);
       },
     });
   }
@@ -114,9 +119,9 @@ export class StorageNode {
     await this.shard.close();
   }
 
-  /** Somebody who must know says that this incarnation is no member any more. */
+  /** This incarnation is no member any more, and never will be: `over` resolves. */
   evicted(reason: string): void {
-    this.#options.evicted(reason);
+    this.#evicted(reason);
   }
 
   /** What whoever watches the shard hears, the meta group's leader hears too. */

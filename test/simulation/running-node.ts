@@ -125,9 +125,9 @@ export class RunningNode {
         hooks.core?.(replica.core, process);
         observer.watchReplica(node.name, replica, checkpoint);
       },
-      evicted: (reason) => {
-        node.evicted(process, reason);
-      },
+    });
+    void made.over.then((reason) => {
+      node.evicted(process, reason);
     });
     observer.watchSends(node.name, made.shard);
     return made;
