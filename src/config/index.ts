@@ -5,7 +5,14 @@
  */
 export { type Member, parseAddress } from "./address.js";
 export { type LogLevel } from "./common.js";
-export { type DevConfig, devPorts, devReplicationFactor, devSchema } from "./dev-config.js";
+export {
+  type DevConfig,
+  devNodesMax,
+  devPortConflicts,
+  devPorts,
+  devReplicationFactor,
+  devSchema,
+} from "./dev-config.js";
 export { refuseUnknownVariables, schemas } from "./environment.js";
 export { type GatewayConfig, gatewaySchema } from "./gateway-config.js";
 export { advertisedAddress, type NodeConfig, nodeSchema } from "./node-config.js";
