@@ -9,6 +9,16 @@ export const nodeLimits = {
   /** Commands of one partition waiting to be proposed; beyond it the answer is OVERLOADED at once. */
   queuedCommandsMax: 65_536,
   queuedBytesMax: 32 * 1024 * 1024,
+  /** Commands waiting in all partitions of a shard, and bytes waiting for its disk; beyond either no partition takes more. */
+  shardQueuedBytesMax: 256 * 1024 * 1024,
+  logPendingBytesMax: 32 * 1024 * 1024,
+  /** Entries that a living voter may lack, and for how long without gaining, before clients are slowed for its sake. */
+  followerLagEntries: 20_000,
+  followerLagPatienceMs: 30_000,
+  /** A lag that is below this share of what it was shrinks. */
+  followerLagShrinks: 0.9,
+  /** Bytes a second of one partition that are proposed however slow a follower is. */
+  followerPaceBytesMin: 256 * 1024,
   /** Reads of one partition waiting for a ReadIndex round. */
   queuedReadsMax: 10_000,
   /** Bytes of entries applied in one event-loop turn: a partition that catches up must not hold up the heartbeats of the others. */

@@ -123,6 +123,16 @@ export class NodeMetrics implements FlushObserver, ShardObserver {
         "Bytes of commands that wait to be proposed.",
         sum((replica) => replica.queuedBytes),
       ],
+      [
+        "marconi_partitions_paced",
+        "Partitions led here whose clients are slowed since a follower cannot keep up.",
+        sum((replica) => (replica.pacedBytesPerSecond === undefined ? 0 : 1)),
+      ],
+      [
+        "marconi_shard_saturated",
+        "1 while more waits for the disk than memory should hold.",
+        () => (shard.saturated ? 1 : 0),
+      ],
       ["marconi_reads_waiting", "Reads that wait for proof of leadership.", sum((replica) => replica.waitingReads)],
       [
         "marconi_raft_proposed_entries",

@@ -18,6 +18,7 @@ import {
 } from "../raft/index.js";
 import type { GroupId, ShardLog } from "../storage/index.js";
 import type { GatewayConnection } from "./gateway-connection.js";
+import { FollowerPace } from "./follower-pace.js";
 import { nodeLimits } from "./limits.js";
 import { PendingCommands } from "./pending-commands.js";
 import { PendingReads } from "./pending-reads.js";
@@ -28,6 +29,8 @@ export interface ReplicaHost {
   readonly log: ShardLog;
   /** Posts are refused while true. */
   readonly storageFull: boolean;
+  /** More waits for the disk, in all partitions together, than memory should hold. */
+  readonly saturated: boolean;
   /** Gathers a message for the peer's frame of this turn. */
   send(group: GroupId, message: Message): void;
   /** There is work for `turn`. */
@@ -60,6 +63,7 @@ export class Replica {
   readonly #commands: PendingCommands;
   readonly #reads: PendingReads;
   readonly #persisting: PersistInFlight[] = [];
+  readonly #pace = new FollowerPace();
   #machine: Machine;
   #leadership: LeadershipState;
   #configuration: Configuration;
@@ -165,6 +169,7 @@ export class Replica {
     }
     if (!validateCommand(request)) return RequestStatus.malformed;
     if (this.#host.storageFull && request[0] === opCodes.post) return RequestStatus.storageFull;
+    if (this.#host.saturated) return RequestStatus.overloaded;
     return this.#commands.enqueue(connection, correlation, request) ? undefined : RequestStatus.overloaded;
   }
 
@@ -181,6 +186,18 @@ export class Replica {
     if (this.#serving && this.#machine.nextDeadlineMs <= this.#host.clock.wallMs()) this.#proposeTick();
     // Whatever had to wait for the end of a transfer or for a bound of the core tries again.
     if (this.#commands.queuedCount > 0 || this.core.hasReady()) this.#host.wake(this);
+  }
+
+  /** Called every second: a leader looks after its followers. */
+  pace(): void {
+    if (!this.#serving) return;
+    const { lastIndex, peers } = this.core.status();
+    this.#pace.observe(this.#host.clock.monotonicMs(), lastIndex, peers);
+  }
+
+  /** Bytes a second to which proposals are held for a slow follower's sake; undefined: none. */
+  get pacedBytesPerSecond(): number | undefined {
+    return this.#pace.bytesPerSecond;
   }
 
   #proposeTick(): void {
@@ -235,6 +252,7 @@ export class Replica {
     while (this.#serving && this.#commands.queuedCount > 0) {
       const whole = this.#commands.queuedBytes >= nodeLimits.entryBytesMax;
       if (this.#unpersistedProposals >= (whole ? nodeLimits.unpersistedEntriesMax : 1)) return;
+      if (!this.#pace.isOpen) return;
       this.#entry.begin(this.#nextTimestampMs());
       const count = this.#commands.peek((command) => {
         this.#entry.add(command);
@@ -245,8 +263,10 @@ export class Replica {
 
   #propose(count: number): boolean {
     const { term } = this.#leadership;
-    const proposal = this.core.propose(this.#entry.finish(), term);
+    const data = this.#entry.finish();
+    const proposal = this.core.propose(data, term);
     if (proposal.refused !== undefined) return false;
+    this.#pace.proposed(data.length);
     this.#unpersistedProposals++;
     this.#commands.proposed(count, proposal.index, term, this.#host.clock.monotonicMs());
     return true;
@@ -279,6 +299,7 @@ export class Replica {
     this.#leadership = next;
     if (!sameReign) {
       this.#serving = false;
+      this.#pace.reset();
       this.#unpersistedProposals = 0;
       this.#commands.failAll();
       this.#reads.failAll();

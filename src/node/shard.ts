@@ -49,6 +49,7 @@ export class Shard implements ReplicaHost, Omit<PeerHandlers, "connected" | "con
   readonly clock: Clock;
   readonly log: SegmentedShardLog;
   storageFull = false;
+  saturated = false;
   readonly #options: ShardOptions;
   readonly #replicas = new Map<GroupId, Replica>();
   readonly #gateways = new Set<GatewayConnection>();
@@ -197,6 +198,13 @@ export class Shard implements ReplicaHost, Omit<PeerHandlers, "connected" | "con
     this.#readiness.note(true);
   }
 
+  #noteSaturation(): void {
+    let queuedBytes = 0;
+    for (const replica of this.#replicas.values()) queuedBytes += replica.queuedBytes;
+    const { pendingBytes } = this.log.stats();
+    this.saturated = queuedBytes > nodeLimits.shardQueuedBytesMax || pendingBytes > nodeLimits.logPendingBytesMax;
+  }
+
   /** Waits for a checkpoint that is being written or installed, and for those who read one; call after `stop`. */
   async close(): Promise<void> {
     await this.#checkpointer.close();
@@ -206,8 +214,10 @@ export class Shard implements ReplicaHost, Omit<PeerHandlers, "connected" | "con
   #tick(ticks: number): void {
     for (const replica of this.#replicas.values()) replica.tick();
     this.#noteReadiness();
+    this.#noteSaturation();
     const second = Math.max(1, Math.round(1_000 / this.#options.tickMs));
     if (ticks % second !== 0) return;
+    for (const replica of this.#replicas.values()) replica.pace();
     this.#checkpointer.checkDue(this.#replicas);
     this.#transfers.sweep();
     if (ticks % (2 * second) === 0 && !this.#draining && !this.#standsAside) this.#balance();
