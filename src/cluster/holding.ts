@@ -13,7 +13,8 @@ export function goalOf({ replicas, target }: Placement): readonly ReplicaId[] {
 }
 
 /** Every replica of a placement that may be in the group's configuration, or shall be: each once. */
-export function heldIds({ replicas, target, former }: Placement): ReplicaId[] {
+export function heldIds({ replicas, target, former }: Placement): readonly ReplicaId[] {
+  if (target.length === 0 && former.length === 0) return replicas;
   return [...new Set([...replicas, ...target, ...former])];
 }
 
@@ -24,7 +25,7 @@ export function heldIds({ replicas, target, former }: Placement): ReplicaId[] {
  */
 export function idsToHold(map: ClusterMap, group: number): ReplicaId[] {
   const placement = placementOf(map, group);
-  return placement === undefined ? [] : heldIds(placement);
+  return placement === undefined ? [] : [...heldIds(placement)];
 }
 
 /** Every group's placement with its number: the partitions in order, then the meta group. */

@@ -1,5 +1,5 @@
 import { heldIds, placementsOf } from "./holding.js";
-import { clusterLimits, metaGroup, seatsMax } from "./limits.js";
+import { clusterLimits, metaGroup } from "./limits.js";
 import { isMember } from "./node-states.js";
 import { generationOf, seatOf } from "./replica-id.js";
 import { isAddress, isIncarnation, isNodeId } from "./text-forms.js";
@@ -61,24 +61,27 @@ function invalidNode(map: ClusterMap, node: ClusterNode): string | undefined {
 function invalidPlacement(map: ClusterMap, placement: Placement): string | undefined {
   const { replicas, target, former, generation } = placement;
   if (!within(generation, 0, clusterLimits.generationMax)) return "generation out of range";
-  const isKnown = (id: ReplicaId): boolean =>
-    within(id, 1, Number.MAX_SAFE_INTEGER) &&
-    generationOf(id) <= generation &&
-    within(seatOf(id), 1, map.nodes.length) &&
-    map.nodes[seatOf(id) - 1]?.state !== "gone";
   if (replicas.length < 1 || !areVoters(replicas)) return "not the voters of a group";
   if (!areVoters(target) || isSameSet(replicas, target)) return "not a target";
   const held = heldIds(placement);
-  if (!held.every(isKnown)) return "an unknown replica";
-  if (held.length !== new Set([...replicas, ...target]).size + former.length)
+  if (!held.every((id) => isKnown(map, id, generation))) return "an unknown replica";
+  if (former.some((id) => replicas.includes(id) || target.includes(id)))
     return "a former replica that is a current one";
   if (held.length - replicas.length > clusterLimits.unsettledMax) return "too many unsettled replicas";
   if (former.some((id, i) => id <= (former[i - 1] ?? 0))) return "former replicas out of order";
   return undefined;
 }
 
+function isKnown({ nodes }: ClusterMap, id: ReplicaId, generation: number): boolean {
+  if (!within(id, 1, Number.MAX_SAFE_INTEGER) || generationOf(id) > generation) return false;
+  const node = nodes[seatOf(id) - 1];
+  return node !== undefined && node.state !== "gone";
+}
+
+/** At most one on each seat, and not too many. */
 function areVoters(ids: readonly ReplicaId[]): boolean {
-  return ids.length <= clusterLimits.votersMax && distinct(ids.map((id) => id % seatsMax));
+  if (ids.length > clusterLimits.votersMax) return false;
+  return ids.every((id, i) => ids.findIndex((other) => seatOf(other) === seatOf(id)) === i);
 }
 
 /** `others` has no id twice; then `some` has none either when they are the same. */

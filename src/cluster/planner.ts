@@ -11,7 +11,7 @@ import type { ClusterMap, MapCommand, Placement, Seat } from "./types.js";
 export interface PlanView {
   /** Seats of the nodes that can be reached now, the own one too. */
   readonly alive: ReadonlySet<Seat>;
-  /** Groups whose replicas change at once. Those that cannot go on, since a majority of them is away, do not count. */
+  /** Groups whose replicas change at once. Those that cannot go on, whoever of their nodes is away, do not count. */
   readonly movesMax: number;
 }
 
@@ -27,7 +27,7 @@ interface Step {
  * What to change next about who holds what; each command is decided on the map that the ones before it make. Empty when all is
  * well, or nothing can be done now. In this order:
  * - a target that will not be reached is changed,
- * - groups on nodes that go, with too few replicas or too many, are repaired, those with the fewest copies first,
+ * - groups on nodes that go, with too few replicas or too many, are repaired: the meta group, then those with the fewest copies,
  * - when nothing is left to repair, replicas are spread evenly,
  * - when nothing moves any more, leaderships are.
  *
@@ -48,25 +48,25 @@ export function planMoves(map: ClusterMap, view: PlanView): MapCommand[] {
 function nextStep(map: ClusterMap, { alive, movesMax }: PlanView): Step | undefined {
   const of = survey(map, alive);
   const groups = [...placementsOf(map)];
-  const moving = groups.filter(([, placement]) => placement.target.length > 0 && hasMajority(of, placement));
-  const stuck = moving.filter(([, placement]) => isTargetBroken(of, placement));
-  const another = firstRepair(of, stuck);
-  if (another !== undefined || moving.length >= movesMax) return another;
+  const targeted = groups.filter(([, placement]) => placement.target.length > 0);
+  const moving = targeted.filter(([, placement]) => hasMajority(of, placement) && !isTargetBroken(of, placement));
+  if (moving.length >= movesMax) return undefined;
 
-  const repair = firstRepair(of, mostUrgent(of, groups));
+  const broken = targeted.filter(([, placement]) => isFitToMove(of, placement) && isTargetBroken(of, placement));
+  const repair = firstRepair(of, broken) ?? firstRepair(of, mostUrgent(of, groups));
   if (repair !== undefined || moving.some(([group, placement]) => needsRepair(of, group, placement))) return repair;
   const balanced = stepOf(map, moveToBalance(of));
   if (balanced !== undefined || moving.length > 0) return balanced;
   return stepOf(map, leaderToBalance(of));
 }
 
-/** Those that need repair and are fit for it; the meta group before partitions with as many copies. */
+/** Those that need repair and are fit for it. The meta group first: it is small, and without it nothing moves at all. */
 function mostUrgent(of: Survey, groups: readonly Held[]): Held[] {
-  const placeInLine = (group: number): number => (group === metaGroup ? -1 : group);
+  const copies = ([group, placement]: Held): number => (group === metaGroup ? 0 : copiesAlive(of, placement));
   return groups
     .filter(([group, placement]) => placement.target.length === 0 && needsRepair(of, group, placement))
     .filter(([, placement]) => isFitToMove(of, placement))
-    .sort(([a, one], [b, other]) => copiesAlive(of, one) - copiesAlive(of, other) || placeInLine(a) - placeInLine(b));
+    .sort((one, other) => copies(one) - copies(other) || one[0] - other[0]);
 }
 
 /** The first that can be helped now. */

@@ -65,7 +65,8 @@ const unsound: [string, ClusterMap][] = [
     { ...withNode(6, { state: "gone" }), meta: held(sound, 0), partitions: withPlacement({ former: [6] }).partitions },
   ],
   ["partition 0: a former replica that is a current one", withPlacement({ former: [1] })],
-  ["partition 0: a former replica that is a current one", withPlacement({ former: [fresh(4), fresh(4)] })],
+  ["partition 0: a former replica that is a current one", withPlacement({ former: [replicaIdAt(5, 2)] })],
+  ["partition 0: former replicas out of order", withPlacement({ former: [fresh(4), fresh(4)] })],
   ["partition 0: former replicas out of order", withPlacement({ former: [fresh(4), 4] })],
   ["meta group: not the voters of a group", { ...sound, meta: { ...sound.meta, replicas: [1, 1] } }],
 ];
