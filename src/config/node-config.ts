@@ -26,7 +26,7 @@ const nodeSettings = {
     of: memberShape,
     doc:
       "The founding members of the cluster, this node too, and where the others reach them; the same list on each of them. " +
-      "It counts when a node is first started; later the data folder knows who is a member.",
+      "It counts when a node is first started; later the data folder knows who is a member. Either this or --join is needed.",
   }),
   join: list<string>({
     fallback: [],

@@ -62,8 +62,8 @@ function read(folder: string): ClusterFile | undefined {
       `${folder} was written by a newer Marconi (format ${content.format}; this one knows up to ${FORMAT}): ` +
         "start it with that one, or choose another folder with --data",
     );
-  const { nodes = 0 } = content;
-  return { founders: nodes, removed: [], ...content, format: FORMAT } as ClusterFile;
+  const { founders = content.nodes, removed = [] } = content;
+  return { ...content, format: FORMAT, founders, removed } as ClusterFile;
 }
 
 function parse(text: string): Partial<ClusterFile> | undefined {

@@ -12,7 +12,7 @@ import {
 } from "../../cluster/index.js";
 import { ExitCode } from "../exit-code.js";
 import { wantedCopies } from "./group-state.js";
-import { checkGroup, groupPhrase, memberNamed, nodeNameOf } from "./names.js";
+import { checkGroup, groupName, groupPhrase, memberNamed, nodeNameOf } from "./names.js";
 import type { OperatorRequest } from "./request.js";
 import { type OperatorContext, Session } from "./session.js";
 import { counted } from "./table.js";
@@ -138,6 +138,12 @@ export async function transferLeader(context: OperatorContext, { group, to }: Re
   const node = to === undefined ? undefined : memberNamed(map, to);
   const leadsAlready = node !== undefined && (await leads(context, node, group));
   const next = leadsAlready ? node.id : await admin.transferLeadership(group, to);
+  const [first, ...others] = goalOf(placementAt(map, group)).map((id) => nodeNameOf(map, id));
+  if (first !== next && others.includes(next))
+    terminal.warn(
+      `${String(first)} takes over again when it can: the first of those that hold ${groupPhrase(group)} should lead it. For good: ` +
+        `marconi partition move ${groupName(group)} --to ${[next, first, ...others.filter((id) => id !== next)].join(",")}`,
+    );
   if (config.json) terminal.say(JSON.stringify({ partition: group === metaGroup ? "meta" : group, leader: next }));
   else
     terminal.say(

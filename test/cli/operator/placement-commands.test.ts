@@ -114,12 +114,19 @@ describe("handing leadership over", () => {
       { group: metaGroup, to: "n3" },
     ]);
     expect(cluster.said).toEqual(["partition 0 is handed to n2", "the meta group is handed to n3"]);
+    expect(cluster.warned).toEqual([
+      "n1 takes over again when it can: the first of those that hold partition 0 should lead it. For good: " +
+        "marconi partition move 0 --to n2,n1,n3",
+      "n1 takes over again when it can: the first of those that hold the meta group should lead it. For good: " +
+        "marconi partition move meta --to n3,n1,n2",
+    ]);
   });
 
   test("to the one that leads already is done", async () => {
     const cluster = new StandInCluster();
     expect(await cluster.operate({ do: "transfer", group: 1, to: "n2" })).toBe(0);
     expect(cluster.said).toEqual(["n2 leads partition 1 already"]);
+    expect(cluster.warned).toEqual([]);
     expect(cluster.transfers).toEqual([]);
   });
 
