@@ -254,6 +254,9 @@ export class MiniCluster {
   }
 }
 
+/** Whoever a gateway asks. */
+export type Asked = Pick<MiniNode, "shard">;
+
 /** A gateway that remembers what it was answered. */
 export class FakeGateway {
   readonly connection: GatewayConnection;
@@ -264,7 +267,7 @@ export class FakeGateway {
   #correlation = 0;
   #sequence = 0;
 
-  constructor(node?: MiniNode) {
+  constructor(node?: Asked) {
     this.connection = new GatewayConnection("g", this);
     node?.shard.attach(this.connection);
   }
@@ -285,26 +288,26 @@ export class FakeGateway {
     this.ended = true;
   }
 
-  command(node: MiniNode, command: Command, header: { sequence?: number; lowWater?: number } = {}): number {
+  command(node: Asked, command: Command, header: { sequence?: number; lowWater?: number } = {}, partition = 0): number {
     const out = new ByteWriter();
     const sequence = header.sequence ?? ++this.#sequence;
     encodeCommand(out, { session: 77, sequence, lowWater: header.lowWater ?? 1 }, command);
-    return this.#request(node, out.take());
+    return this.#request(node, out.take(), partition);
   }
 
-  query(node: MiniNode, query: Query): number {
+  query(node: Asked, query: Query): number {
     const out = new ByteWriter();
     encodeQuery(out, query);
     return this.#request(node, out.take());
   }
 
-  raw(node: MiniNode, request: Uint8Array): number {
+  raw(node: Asked, request: Uint8Array): number {
     return this.#request(node, request);
   }
 
-  #request(node: MiniNode, request: Uint8Array): number {
+  #request(node: Asked, request: Uint8Array, partition = 0): number {
     const correlation = ++this.#correlation;
-    node.shard.request(this.connection, correlation, 0, request);
+    node.shard.request(this.connection, correlation, partition, request);
     return correlation;
   }
 
