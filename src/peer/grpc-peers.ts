@@ -230,7 +230,7 @@ export class GrpcPeers implements PeerNetwork {
     const delayMs = peer.weDial ? peer.redialDelayMs : peerLimits.silenceMs;
     peer.redial = this.#options.timers.after(delayMs, () => {
       peer.redial = undefined;
-      this.#dial(peer);
+      if (this.#isLeftAlone(peer)) this.#dial(peer);
     });
     peer.redialDelayMs = Math.min(peer.redialDelayMs * 2, peerLimits.redialDelayMsMax);
   }
@@ -249,7 +249,6 @@ export class GrpcPeers implements PeerNetwork {
     this.#refusals.refusedBy(hello.nodeId, reason);
     if (!hello.evicted || this.#evicted || this.#closed || !mayEvict(this.#options.rules, hello)) return;
     this.#evicted = true;
-    for (const peer of this.#peers.values()) peer.redial?.cancel();
     this.#options.onEvicted(reason);
   }
 

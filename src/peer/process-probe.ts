@@ -1,15 +1,17 @@
-import type { LookupAddress } from "node:dns";
 import { lookup } from "node:dns/promises";
 import { connect } from "node:net";
 
 /** Asks the kernel of a peer's host whether anything listens at an address (host:port), as often as one likes. */
 export class ProcessProbe {
+  readonly #resolve: (host: string) => Promise<readonly string[]>;
   readonly #host: string;
   readonly #port: number;
   /** Looked up once: a name server is not to be asked every few milliseconds, and it is the process behind the old answer that matters. */
-  #addresses: readonly LookupAddress[] | undefined;
+  #addresses: readonly string[] | undefined;
 
-  constructor(address: string) {
+  /** `resolve` never rejects: a name that nobody knows has no addresses. */
+  constructor(address: string, resolve = addressesOf) {
+    this.#resolve = resolve;
     const { host, port } = splitAddress(address);
     this.#host = host;
     this.#port = port;
@@ -20,11 +22,16 @@ export class ProcessProbe {
    * a reset or any other error prove nothing. Never rejects; false when `signal` aborts.
    */
   async isGone(timeoutMs: number, signal: AbortSignal): Promise<boolean> {
-    this.#addresses ??= await lookup(this.#host, { all: true }).catch(() => []);
+    this.#addresses ??= await this.#resolve(this.#host);
     if (this.#addresses.length === 0 || signal.aborted) return false;
-    const answers = this.#addresses.map(({ address }) => refuses(address, this.#port, timeoutMs, signal));
+    const answers = this.#addresses.map((address) => refuses(address, this.#port, timeoutMs, signal));
     return (await Promise.all(answers)).every((refused) => refused);
   }
+}
+
+async function addressesOf(host: string): Promise<readonly string[]> {
+  const found = await lookup(host, { all: true }).catch(() => []);
+  return found.map(({ address }) => address);
 }
 
 function refuses(host: string, port: number, timeout: number, signal: AbortSignal): Promise<boolean> {

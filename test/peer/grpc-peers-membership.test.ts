@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test } from "@jest/globals";
 import { Xoshiro128 } from "../../src/base/index.js";
 import type { NodeId } from "../../src/peer/index.js";
 import { peerLimits } from "../../src/peer/limits.js";
+import { Front } from "./front.js";
 import { areConnected, CountingTimers, frameOf, sleep, TestCluster, TestNode, until } from "./test-node.js";
 
 describe("peers that come and go", () => {
@@ -161,6 +162,51 @@ describe("peers that come and go", () => {
     await until(() => areConnected(one, two), "a connection");
     await sleep(200);
     expect(two.heard).toEqual(["connected n1"]);
+  });
+
+  test("a dial that hangs is given up when the peer has come by itself", async () => {
+    const three = await cluster("n1", "n2", "silent");
+    const silent = new Front(0);
+    silent.instead = () => undefined;
+    await silent.listen(three.portOf("silent"));
+    const timers = new CountingTimers();
+    const one = await alone(three, "n1", timers);
+    one.setPeers(new Map([["n2", three.portOf("silent")]]));
+    expect(timers.liveCount).toBe(1);
+    const two = await alone(three, "n2", new CountingTimers(peerLimits.silenceMs / 50));
+    two.setPeers(three.ports);
+    await until(() => areConnected(one, two), "a connection");
+    expect(timers.liveCount).toBe(0);
+    await silent.close();
+  });
+
+  test("a peer that is hung up keeps no connection", async () => {
+    const three = await cluster("n1", "n2", "front");
+    const two = await alone(three, "n2");
+    two.setPeers(three.ports);
+    const front = new Front(three.portOf("n2"));
+    await front.listen(three.portOf("front"));
+    const one = await alone(three, "n1");
+    one.setPeers(new Map([["n2", three.portOf("front")]]));
+    await until(() => one.peers.isConnected("n2"), "a connection");
+    expect(front.connectionCount).toBe(2);
+    one.setPeers(new Map());
+    await until(() => front.connectionCount === 0, "its end");
+    await front.close();
+  });
+
+  test("a peer that is forgotten when its old stream is told to be lost is not told to be connected", async () => {
+    const { cluster: both, two } = await connectedPair();
+    two.onDisconnected = () => {
+      two.setPeers(new Map());
+    };
+    const again = new TestNode("n1", []);
+    again.setPeers(both.ports);
+    again.peers.start();
+    await until(() => both.saw("n2", "disconnected n1"), "the news");
+    await sleep(50);
+    await again.stop();
+    expect(two.heard).toEqual(["connected n1", "disconnected n1", "disconnected n1"]);
   });
 
   test("no peer leaves a timer behind when it is forgotten, wherever it was", async () => {

@@ -5,6 +5,7 @@ import { peerLimits } from "../../src/peer/limits.js";
 import {
   areConnected,
   CountingTimers,
+  frameOf,
   identityOf,
   type Pair,
   sleep,
@@ -87,6 +88,38 @@ describe("who is refused hears why", () => {
     two.standings.delete("n1");
     await until(() => areConnected(one, two), "a connection");
     expect(one.evictions).toEqual([]);
+    // They got on meanwhile: the same refusal is news again.
+    two.standings.set("n1", { kind: "unknown" });
+    two.setPeers(cluster.ports);
+    await until(() => one.reasons("refused by a peer").length > 1, "the refusal");
+    expect([one.reasons("refused by a peer").length, two.reasons("peer refused for now").length]).toEqual([2, 1]);
+    await until(() => two.reasons("peer refused for now").length > 1, "the refusal of the next dial");
+  });
+
+  test("a node that was removed while its incarnation was written, behind what it has sent already", async () => {
+    const cluster = await TestCluster.of("n1", "n2");
+    clusters.push(cluster);
+    const two = await cluster.start("n2");
+    const timers = new CountingTimers();
+    const one = cluster.node("n1", {}, timers);
+    let written: () => void = () => undefined;
+    one.remembering = new Promise((resolve) => {
+      written = resolve;
+    });
+    one.setPeers(cluster.ports);
+    one.peers.start();
+    await until(() => cluster.saw("n2", "connected n1"), "its hello");
+    for (let i = 0; i < 50; i++) two.peers.send("n1", frameOf(i));
+    await until(() => one.known.has("n2"), "the hello of the other");
+    one.standings.set("n2", removed);
+    written();
+    await until(() => two.evictions.length > 0, "the news");
+    const sinceMs = performance.now();
+    one.setPeers(new Map());
+    await until(() => timers.liveCount === 0, "the end of the stream");
+    // It was read to its end, not cut off.
+    expect(performance.now() - sinceMs).toBeLessThan(peerLimits.lingerMs / 2);
+    expect([one.heard, one.frames]).toEqual([[], []]);
   });
 
   describe("and a node that is no member any more reports it once", () => {
@@ -138,7 +171,7 @@ describe("who is refused hears why", () => {
       const { cluster, one, two } = await connectedPair();
       const [stays, goes] = id === "n1" ? [two, one] : [one, two];
       stays.standings.set(`${id} ${id}-first`, removed);
-      const large = Buffer.alloc(10 * 1024 * 1024);
+      const large = Buffer.alloc(1024 * 1024);
       for (let i = 0; i < 4; i++) stays.peers.sendControl(id, large);
       stays.setPeers(new Map());
       await until(() => goes.evictions.length > 0, "the news");

@@ -1,7 +1,9 @@
 import { afterEach, describe, expect, test } from "@jest/globals";
-import { connect, createServer, type Server, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { readMessages, type SnapshotPart } from "../../src/peer/index.js";
+import { peerLimits } from "../../src/peer/limits.js";
 import { EncodedFrame } from "../../src/rpc/index.js";
+import { Front } from "./front.js";
 import {
   areConnected,
   CountingTimers,
@@ -144,6 +146,40 @@ describe("streams between nodes", () => {
     expect(two.news).toHaveLength(0);
   });
 
+  test("a peer that was away for long is found again as fast as one that was not", async () => {
+    const cluster = await TestCluster.of("n1", "n2");
+    clusters.push(cluster);
+    const timers = new CountingTimers(20);
+    const one = cluster.node("n1", {}, timers);
+    one.setPeers(cluster.ports);
+    one.peers.start();
+    const waits = () => timers.delaysMs.filter((delayMs) => delayMs <= peerLimits.redialDelayMsMax && delayMs >= 25);
+    await until(() => waits().at(-1) === peerLimits.redialDelayMsMax, "the longest wait");
+    expect(waits().slice(0, 6)).toEqual([25, 50, 100, 200, 400, 500]);
+    const two = await cluster.start("n2");
+    await until(() => areConnected(one, two), "a connection");
+    timers.delaysMs.length = 0;
+    two.peers.send("n1", malformed());
+    await until(() => waits().length > 0, "another dial");
+    expect(waits()[0]).toBe(peerLimits.redialDelayMsMin);
+  });
+
+  test("a peer that is hung up on is not suspected: it has just spoken", async () => {
+    const cluster = await TestCluster.of("n1", "n2");
+    clusters.push(cluster);
+    const two = await cluster.start("n2");
+    const one = cluster.node("n1");
+    // It does not listen, so that any question about it would find it gone.
+    one.setPeers(cluster.ports);
+    one.peers.start();
+    await until(() => areConnected(one, two), "a connection");
+    one.peers.send("n2", malformed());
+    await until(() => cluster.saw("n2", "disconnected n1"), "the end of the stream");
+    await until(() => areConnected(one, two), "another stream");
+    await sleep(50);
+    expect(cluster.saw("n2", "gone n1")).toBe(false);
+  });
+
   test("a stream that takes the place of another tells that what was on its way is lost", async () => {
     const { cluster, two } = await connected();
     // The same node, of which the old stream was never heard to end.
@@ -194,23 +230,20 @@ describe("streams between nodes", () => {
   });
 
   test("a network that closes leaves no timer behind, not even of a stream that nobody answered", async () => {
-    const silent = createServer((socket) => socket.on("error", () => undefined));
-    const port = await new Promise<number>((resolve) => {
-      silent.listen(0, "127.0.0.1", () => {
-        resolve((silent.address() as { port: number }).port);
-      });
-    });
-    const cluster = await TestCluster.of("n1");
+    const cluster = await TestCluster.of("n1", "silent");
     clusters.push(cluster);
+    const silent = new Front(0);
+    silent.instead = () => undefined;
+    await silent.listen(cluster.portOf("silent"));
     const timers = new CountingTimers();
     const node = cluster.node("n1", {}, timers);
-    node.setPeers(new Map([["n2", port]]));
+    node.setPeers(new Map([["n2", cluster.portOf("silent")]]));
     expect(timers.liveCount).toBe(0);
     node.peers.start();
     expect(timers.liveCount).toBe(1);
     await node.stop();
     expect(timers.liveCount).toBe(0);
-    silent.close();
+    await silent.close();
   });
 });
 
@@ -219,50 +252,4 @@ function malformed(): Buffer {
   // The type of the message, behind the header of the field and the group.
   garbage[9] = 99;
   return garbage;
-}
-
-/** Stands before a node, and can die in its place. */
-class Front {
-  /** What happens to a connection that comes in. */
-  instead: (socket: Socket) => void;
-  readonly #server: Server;
-  readonly #sockets = new Set<Socket>();
-
-  constructor(port: number) {
-    this.instead = (socket) => {
-      const behind = connect({ host: "127.0.0.1", port });
-      this.#keep(behind);
-      socket.pipe(behind).pipe(socket);
-    };
-    this.#server = createServer((socket) => {
-      this.#keep(socket);
-      this.instead(socket);
-    });
-  }
-
-  listen(port: number): Promise<void> {
-    return new Promise((resolve) => {
-      this.#server.listen(port, "127.0.0.1", resolve);
-    });
-  }
-
-  /** Ends all connections. */
-  cut(): void {
-    for (const socket of this.#sockets) socket.destroy();
-  }
-
-  close(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#server.close(() => {
-        resolve();
-      });
-      this.cut();
-    });
-  }
-
-  #keep(socket: Socket): void {
-    this.#sockets.add(socket);
-    socket.on("error", () => undefined);
-    socket.once("close", () => this.#sockets.delete(socket));
-  }
 }

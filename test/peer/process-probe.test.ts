@@ -38,13 +38,17 @@ describe("whether a process is gone", () => {
     expect(await probe.isGone(1_000, never)).toBe(true);
   });
 
-  test("a name proves it by all of its addresses", async () => {
+  test("a name is looked up once, and all of its addresses must refuse", async () => {
     const { server, port } = await listen();
-    // Where the name also stands for ::1, nobody listens there.
-    const probe = new ProcessProbe(`localhost:${String(port)}`);
+    const looked: string[] = [];
+    const probe = new ProcessProbe(`node-0.marconi:${String(port)}`, (host) => {
+      looked.push(host);
+      return Promise.resolve(["127.0.0.2", "127.0.0.1"]);
+    });
     expect(await probe.isGone(1_000, never)).toBe(false);
     await closed(server);
     expect(await probe.isGone(1_000, never)).toBe(true);
+    expect(looked).toEqual(["node-0.marconi"]);
   });
 
   test("a name that nobody knows proves nothing", async () => {

@@ -68,6 +68,8 @@ export class TestNode {
   readonly logged: LogLine[] = [];
   /** Called for news, before they are noted. */
   onControl: () => void = () => undefined;
+  /** Called for a lost stream, after it was noted. */
+  onDisconnected: () => void = () => undefined;
   /** What writing an incarnation takes. */
   remembering: Promise<void> = Promise.resolve();
   readonly #events: Event[];
@@ -110,6 +112,7 @@ export class TestNode {
         },
         disconnected: (node, gone) => {
           note(`${gone ? "gone" : "disconnected"} ${node}`);
+          this.onDisconnected();
         },
       },
       onEvicted: (reason) => {
@@ -228,6 +231,8 @@ export function areConnected(one: TestNode, two: TestNode): boolean {
 
 /** Counts its timers that are neither over nor cancelled; each waits `speed` times shorter than it is asked to. */
 export class CountingTimers implements Timers {
+  /** What each timer was asked to wait, in order. */
+  readonly delaysMs: number[] = [];
   readonly #live = new Set<Timer>();
   readonly #speed: number;
 
@@ -240,6 +245,7 @@ export class CountingTimers implements Timers {
   }
 
   after(delayMs: number, callback: () => void): Timer {
+    this.delaysMs.push(delayMs);
     const timer = systemTimers.after(delayMs / this.#speed, () => {
       this.#live.delete(counted);
       callback();
