@@ -220,6 +220,12 @@ describe("peers that come and go", () => {
       await sleep(0);
       return timers.liveCount;
     };
+    const silent = new Front(0);
+    silent.instead = () => undefined;
+    await silent.listen(both.portOf("n2"));
+    // Dialled, without an answer.
+    expect(await leftAfter(20)).toBe(0);
+    await silent.close();
     // Being dialled; waiting to be dialled again; connected; lost and suspected.
     expect([await leftAfter(0), await leftAfter(60)]).toEqual([0, 0]);
     const two = await both.start("n2");
