@@ -20,7 +20,7 @@ const wantedStates = ["active", "draining", "leaving", "lost"] as const;
  * - set-node-state: `seat u32 | state u8 | successor u32`
  * - place: `group u32 | decidedOn u64 | count u8 | (seat u32)*`
  * - replace-replica: `group u32 | replica u64`
- * - settled: `group u32 | generation u32 | count u8 | (replica u64)*`
+ * - settled: `group u32 | generation u64 | count u8 | (replica u64)*`
  * - set-replication-factor: `replicationFactor u8`
  *
  * Texts have the forms that a map admits. Numbers may be any that fit: whether they name anything is for `applyCommand` to say.
@@ -56,7 +56,7 @@ export function encodeCommand(command: MapCommand): Uint8Array {
       break;
     case "settled":
       out.u32(command.group);
-      out.u32(command.generation);
+      out.u64(command.generation);
       writeIds(out, command.replicas);
       break;
     case "set-replication-factor":
@@ -99,7 +99,7 @@ function read(op: MapCommand["op"], input: ByteReader): MapCommand {
       return { op, group: input.u32(), replica: input.u64() };
     case "settled": {
       const group = input.u32();
-      const generation = input.u32();
+      const generation = input.u64();
       return { op, group, replicas: readIds(input), generation };
     }
     case "set-replication-factor":

@@ -33,7 +33,7 @@ const commands: fc.Arbitrary<MapCommand> = fc.oneof(
     op: fc.constant("settled" as const),
     group: u32,
     replicas: fc.array(safe, { maxLength: 255, size: "medium" }),
-    generation: u32,
+    generation: safe,
   }),
   fc.record({ op: fc.constant("set-replication-factor" as const), replicationFactor: fc.nat({ max: 255 }) }),
 );
@@ -123,7 +123,9 @@ describe("the codec of commands", () => {
       "04ffffffff0900000000000000020100000002000000",
     );
     expect(hex({ op: "replace-replica", group: 1, replica: 2 ** 20 + 1 })).toBe("05010000000100100000000000");
-    expect(hex({ op: "settled", group: 1, replicas: [2], generation: 3 })).toBe("060100000003000000010200000000000000");
+    expect(hex({ op: "settled", group: 1, replicas: [2], generation: 3 })).toBe(
+      "06010000000300000000000000010200000000000000",
+    );
     expect(hex({ op: "set-replication-factor", replicationFactor: 5 })).toBe("0705");
   });
 });

@@ -318,6 +318,14 @@ describe("balance", () => {
     expect(plan(map)).toHaveLength(2);
   });
 
+  it("evens out leaderships only when nothing moves any more", () => {
+    const uneven = placed(placed(found(3, 3), 0, 2, 1, 3), 2, 2, 1, 3);
+    const moving = applied(uneven, { op: "replace-replica", group: 1, replica: 3 });
+    expect(plan(uneven)).toHaveLength(2);
+    expect(plan(moving)).toEqual([]);
+    expect(plan(settled(moving, 1))).toHaveLength(2);
+  });
+
   it("does not touch a group that an operator moves", () => {
     const map = placed(grown(found(3, 2), 4, 4), 0, 1, 2, 4);
     expect(planFor(map, 0)).toBeUndefined();
