@@ -67,8 +67,12 @@ export function runCli<Log extends ProcessLog>(
   }).run(args);
 }
 
+/** Whoever reads may have enough (`| head`): what is said after that is for nobody, and no failure. */
+const deaf = (): void => undefined;
+
 async function runOperator(request: OperatorRequest, config: OperatorConfig, terminal: Terminal): Promise<ExitCode> {
   const admin = new ClusterAdmin({ addresses: config.node, timeoutMs: config.timeoutMs });
+  if (!process.stdout.listeners("error").includes(deaf)) process.stdout.on("error", deaf);
   try {
     return await operate(request, { admin, config, terminal, timers: systemTimers, clock: systemClock });
   } finally {

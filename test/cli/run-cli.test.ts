@@ -96,6 +96,8 @@ describe("marconi", () => {
     }
     const terminal = new RecordingTerminal();
     expect(await cli(`cluster status --node ${stand.address}`, { terminal })).toBe(1);
+    // What `| head` does to whoever goes on writing.
+    expect(() => process.stdout.emit("error", new Error("write EPIPE"))).not.toThrow();
     expect(terminal.lines).toEqual([`marconi: no node answers: ${stand.address} cannot be connected to`]);
   });
 

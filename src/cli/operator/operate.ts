@@ -1,4 +1,5 @@
 import { AdminError } from "../../admin/index.js";
+import { operatorSchema } from "../../config/index.js";
 import { ExitCode } from "../exit-code.js";
 import { changeNode } from "./node-commands.js";
 import { movePartition, setReplicationFactor, transferLeader } from "./placement-commands.js";
@@ -12,7 +13,10 @@ export async function operate(request: OperatorRequest, context: OperatorContext
     return await perform(request, context);
   } catch (error) {
     if (!(error instanceof AdminError)) throw error;
-    context.terminal.warn(`marconi: ${error.message}`);
+    const { node } = context.config;
+    const isDefault = node.join() === operatorSchema.settings.node.fallback?.join();
+    const hint = error.kind === "unreachable" && isDefault ? "; --node or MARCONI_NODE says where nodes are" : "";
+    context.terminal.warn(`marconi: ${error.message}${hint}`);
     return error.kind === "refused" ? ExitCode.refused : ExitCode.failed;
   }
 }

@@ -8,6 +8,3 @@ export type OperatorRequest =
   | { readonly do: "move"; readonly group: number; readonly to: readonly string[]; readonly wait: boolean }
   /** `to` undefined: whoever is up to date. */
   | { readonly do: "transfer"; readonly group: number; readonly to: string | undefined };
-
-/** Those that change who holds what; some of it takes its time. */
-export type ChangeRequest = Extract<OperatorRequest, { readonly wait: boolean }>;

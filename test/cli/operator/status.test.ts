@@ -231,7 +231,11 @@ describe("the status of a cluster", () => {
     const cluster = new StandInCluster();
     for (const id of ["n1", "n2", "n3"]) cluster.down.add(id);
     expect(await cluster.operate({ do: "status", partitions: false })).toBe(1);
-    expect(cluster.warned).toEqual(["marconi: no node answers: h1:7101 is down"]);
+    expect(await cluster.operate({ do: "status", partitions: false }, { node: "h1:7101" })).toBe(1);
+    expect(cluster.warned).toEqual([
+      "marconi: no node answers: h1:7101 is down; --node or MARCONI_NODE says where nodes are",
+      "marconi: no node answers: h1:7101 is down",
+    ]);
     expect(cluster.said).toEqual([]);
   });
 });
