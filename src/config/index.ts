@@ -15,7 +15,7 @@ export {
 } from "./dev-config.js";
 export { refuseUnknownVariables, schemas } from "./environment.js";
 export { type GatewayConfig, gatewaySchema } from "./gateway-config.js";
-export { type NodeConfig, nodeSchema } from "./node-config.js";
+export { advertisedAddress, type NodeConfig, nodeSchema } from "./node-config.js";
 export { type OperatorConfig, operatorSchema } from "./operator-config.js";
 export { processFlags } from "./process-flags.js";
 export { type RunningProcess, StartRefusal } from "./running-process.js";

@@ -128,8 +128,14 @@ class ClusterDesk {
     const { shard, view } = this.#options;
     const stranger = this.#refuseStranger(request);
     if (stranger !== undefined) return { case: "refused", value: stranger };
+    if (group !== metaGroup && group >= view.partitionCount)
+      return {
+        case: "refused",
+        value: `there is no partition ${String(group)}: they count from 0 to ${String(view.partitionCount - 1)}`,
+      };
     const replica = shard.replicas.get(group);
     if (replica?.serving !== true) return this.#redirect(group);
+    if (toNodeId === view.nodeId) return { case: "toNodeId", value: toNodeId };
     const targets = shard.successors(replica).filter((id) => toNodeId === "" || view.nodeOf(id) === toNodeId);
     if (targets.length === 0) {
       const who = toNodeId === "" ? "no other node" : `node ${toNodeId}`;

@@ -1,6 +1,6 @@
 import { ClusterAdmin } from "../admin/index.js";
 import { type ClusterMap, foundingMap } from "../cluster/index.js";
-import { type NodeConfig, StartRefusal } from "../config/index.js";
+import { advertisedAddress, type NodeConfig, StartRefusal } from "../config/index.js";
 import type { DataDirectory } from "../storage/index.js";
 import type { Logger } from "../telemetry/index.js";
 import { nodeLimits } from "./limits.js";
@@ -34,12 +34,6 @@ export async function enterCluster(options: EnterOptions): Promise<Entered> {
   return { map: await found(options), stored: false };
 }
 
-/** Where others reach a node. */
-export function addressOf(config: NodeConfig): string {
-  if (config.advertise !== "") return config.advertise;
-  return config.members.find(({ id }) => id === config.nodeId)?.address ?? config.listen;
-}
-
 function refuseFormerMember(map: ClusterMap, { nodeId, incarnation, path }: DataDirectory): void {
   const former = map.nodes.find((node) => node.id === nodeId && node.incarnation === incarnation);
   if (former?.state !== "gone" && former?.state !== "lost") return;
@@ -57,7 +51,7 @@ async function join({ config, data, log }: EnterOptions, addresses: readonly str
   log.info({ addresses }, "asking the cluster to take this node in");
   try {
     const { nodeId, incarnation } = data;
-    return await admin.change({ op: "add-node", id: nodeId, incarnation, address: addressOf(config) });
+    return await admin.change({ op: "add-node", id: nodeId, incarnation, address: advertisedAddress(config) });
   } catch (error) {
     throw new StartRefusal(`cannot join the cluster by way of ${addresses.join(", ")}: ${(error as Error).message}`, {
       cause: error,

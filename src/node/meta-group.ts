@@ -121,7 +121,7 @@ export class MetaGroup implements MetaObserver {
       const outcome = await this.change(command);
       if ("lost" in outcome) return;
       if ("refused" in outcome) {
-        this.#options.logger.warn({ command, refused: outcome.refused }, "the cluster map did not take a change");
+        this.#options.logger.info({ command, refused: outcome.refused }, "the cluster map had changed already");
         return;
       }
       this.#options.logger.info({ command, version: outcome.map.version }, "the cluster map changed");

@@ -11,13 +11,13 @@ import {
   RealFileSystem,
 } from "../storage/index.js";
 import { type Logger, type MetricsServer, startMetricsServer } from "../telemetry/index.js";
-import { type NodeConfig, type RunningProcess, StartRefusal } from "../config/index.js";
+import { advertisedAddress, type NodeConfig, type RunningProcess, StartRefusal } from "../config/index.js";
 import { announceAddress } from "./announce-address.js";
 import { Cleanup } from "./cleanup.js";
 import { registerClusterService } from "./cluster-service.js";
 import { ClusterView } from "./cluster-view.js";
 import { DiskWatch } from "./disk-watch.js";
-import { addressOf, type Entered, enterCluster } from "./enter-cluster.js";
+import { type Entered, enterCluster } from "./enter-cluster.js";
 import { registerGatewayService } from "./gateway-service.js";
 import { MapFile } from "./map-file.js";
 import { NodeMetrics } from "./metrics.js";
@@ -119,7 +119,7 @@ async function startNode(start: Start): Promise<StorageNode> {
   disk.start(systemTimers);
   node.start(peers);
   peers.start();
-  const announcing = announceAddress(view, addressOf(config), config.clusterId, systemTimers, log);
+  const announcing = announceAddress(view, advertisedAddress(config), config.clusterId, systemTimers, log);
   cleanup.add(() => {
     announcing.stop();
   });
