@@ -43,6 +43,18 @@ export class ByteReader {
     return value;
   }
 
+  /** A varint that must be a safe integer. */
+  varint(): number {
+    let value = 0;
+    for (let scale = 1; scale <= 2 ** 49; scale *= 0x80) {
+      const byte = this.u8();
+      value += (byte % 0x80) * scale;
+      if (byte < 0x80 && Number.isSafeInteger(value)) return value;
+      if (byte < 0x80) break;
+    }
+    throw new DecodeError("varint beyond 2^53");
+  }
+
   f64(): number {
     return this.#bytes.readDoubleLE(this.#take(8));
   }

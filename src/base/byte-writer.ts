@@ -44,6 +44,17 @@ export class ByteWriter {
     this.#bytes.writeUInt32LE(Math.floor(value / 0x1_0000_0000), at + 4);
   }
 
+  /** A safe integer in [0, 2^53), seven bits to a byte, the low ones first: numbers that are mostly small take little room. */
+  varint(value: number): void {
+    assert(value >= 0 && Number.isSafeInteger(value), `not a safe integer: ${String(value)}`);
+    let rest = value;
+    while (rest >= 0x80) {
+      this.u8((rest % 0x80) + 0x80);
+      rest = Math.floor(rest / 0x80);
+    }
+    this.u8(rest);
+  }
+
   f64(value: number): void {
     const at = this.#grow(8);
     this.#bytes.writeDoubleLE(value, at);

@@ -176,7 +176,17 @@ export class Replica {
   step(message: Message): void {
     if (this.#stopped) return;
     this.core.step(message);
-    this.#host.wake(this);
+    if (message.type === "heartbeat" || message.type === "heartbeat-reply") this.#sendOrWake();
+    else this.#host.wake(this);
+  }
+
+  /** A replica that has nothing to do but to exchange heartbeats needs no turn for that. */
+  #sendOrWake(): void {
+    // What is awake has a turn before it, which finds everything.
+    if (this.awake) return;
+    const messages = this.core.takeMessages();
+    if (messages === undefined) this.#host.wake(this);
+    else for (const message of messages) this.#host.send(this.group, message);
   }
 
   /** One tick of the shard's ticker; proposes an entry without commands when something expires and nothing else is on its way. */
@@ -185,7 +195,8 @@ export class Replica {
     this.core.tick();
     if (this.#serving && this.#machine.nextDeadlineMs <= this.#host.clock.wallMs()) this.#proposeTick();
     // Whatever had to wait for the end of a transfer or for a bound of the core tries again.
-    if (this.#commands.queuedCount > 0 || this.core.hasReady()) this.#host.wake(this);
+    if (this.#serving && this.#commands.queuedCount > 0) this.#host.wake(this);
+    else this.#sendOrWake();
   }
 
   /** Called every second: a leader looks after its followers. */

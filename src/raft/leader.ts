@@ -118,11 +118,13 @@ export class Leader {
     this.#advanceCommit();
   }
 
-  heartbeatReply(message: HeartbeatReply): void {
-    const peer = this.#hear(message.from);
-    if (peer === undefined) return;
-    this.#replication.heartbeatReply(peer);
-    if (message.context > peer.readRound) peer.readRound = message.context;
+  /** True when something may follow from it. Most come from peers that have everything, and only say so. */
+  heartbeatReply({ from, context }: HeartbeatReply): boolean {
+    const peer = this.#hear(from);
+    if (peer === undefined) return false;
+    const confirms = context > peer.readRound;
+    if (confirms) peer.readRound = context;
+    return this.#replication.heartbeatReply(peer) || confirms;
   }
 
   /** Messages of replicas outside the configuration weigh nothing. */

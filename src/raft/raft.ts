@@ -58,11 +58,14 @@ export class RaftCore implements Consensus {
 
   step(message: Message): void {
     this.#started = true;
-    this.#idle = false;
     // A replica that lost its disk came back under another id: what was meant for the old one is not for it.
     if (message.to !== this.#state.id) return;
     assert(message.from !== message.to, "no replica sends to itself");
-    if (this.#admit(message)) this.#dispatch(message);
+    if (message.type === "heartbeat-reply" && message.term === this.#state.term) {
+      // Most of what a leader hears: nothing follows from it, so nothing is looked into.
+      if (this.#leader?.heartbeatReply(message) !== true) return;
+    } else if (this.#admit(message)) this.#dispatch(message);
+    this.#idle = false;
     this.#settle();
   }
 
@@ -212,7 +215,7 @@ export class RaftCore implements Consensus {
         this.#leader?.appendReply(message);
         return;
       case "heartbeat-reply":
-        this.#leader?.heartbeatReply(message);
+        // Of a later term, which it has told by now.
         return;
       case "timeout-now":
         if (this.#state.role === "follower" && this.#state.promotable) this.#election.campaign(true);
@@ -258,6 +261,8 @@ export class RaftCore implements Consensus {
     const { outbox, persistence } = this.#state;
     const wait = persistence.pending && !outbox.afterPersist.isEmpty;
     if (wait || outbox.hasOrders || this.#hasOtherThanMessages()) return undefined;
+    // What could be said has been said: asking again would bring nothing.
+    this.#idle = true;
     return joined(outbox.now.take(), outbox.afterPersist.take());
   }
 

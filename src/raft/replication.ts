@@ -62,16 +62,22 @@ export class Replication {
     return moved;
   }
 
-  /** It lives: a probe may be repeated, and what was sent but not acknowledged is looked after. */
-  heartbeatReply(peer: Progress): void {
+  /**
+   * It lives: a probe may be repeated, and what was sent but not acknowledged is looked after. False when there is nothing to look
+   * after.
+   */
+  heartbeatReply(peer: Progress): boolean {
+    if (peer.state === "replicate" && peer.match === this.#state.log.lastIndex) return false;
     peer.paused = false;
-    if (peer.state === "replicate" && peer.match < this.#state.log.lastIndex) peer.verifyDue = true;
+    if (peer.state === "replicate") peer.verifyDue = true;
+    return true;
   }
 
   /** True when less than `caughtUpBytesMax` is missing at `peer`. What was not sent yet counts as much when it has left the memory. */
   isClose(peer: Progress): boolean {
     if (peer.state !== "replicate") return false;
     const { log } = this.#state;
+    if (peer.match === log.lastIndex) return true;
     const { caughtUpBytesMax, entryOverheadBytes } = raftLimits;
     const room = caughtUpBytesMax - peer.inflights.bytes;
     const unsent = log.lastIndex + 1 - peer.next;

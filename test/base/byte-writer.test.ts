@@ -3,11 +3,11 @@ import fc from "fast-check";
 import { AssertionError, ByteReader, ByteWriter, DecodeError } from "../../src/base/index.js";
 
 type Step =
-  | { readonly kind: "u8" | "u16" | "u32" | "u64" | "f64"; readonly value: number }
+  | { readonly kind: "u8" | "u16" | "u32" | "u64" | "varint" | "f64"; readonly value: number }
   | { readonly kind: "raw" | "bytes32"; readonly value: Uint8Array }
   | { readonly kind: "text16"; readonly value: string };
 
-const numeric = <K extends "u8" | "u16" | "u32" | "u64" | "f64">(kind: K, value: fc.Arbitrary<number>) =>
+const numeric = <K extends "u8" | "u16" | "u32" | "u64" | "varint" | "f64">(kind: K, value: fc.Arbitrary<number>) =>
   fc.record({ kind: fc.constant(kind), value });
 const bytes = fc.uint8Array({ maxLength: 700 });
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -15,6 +15,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   numeric("u16", fc.nat({ max: 0xffff })),
   numeric("u32", fc.nat({ max: 0xffffffff })),
   numeric("u64", fc.maxSafeNat()),
+  numeric("varint", fc.oneof(fc.nat({ max: 300 }), fc.maxSafeNat())),
   numeric("f64", fc.double()),
   fc.record({ kind: fc.constantFrom("raw" as const, "bytes32" as const), value: bytes }),
   fc.record({ kind: fc.constant("text16" as const), value: fc.string({ unit: "grapheme", maxLength: 50 }) }),
@@ -90,10 +91,11 @@ describe("bytes", () => {
     }).toThrow(AssertionError);
   });
 
-  test.each([-1, 0.5, 2 ** 53, Number.NaN])("%p is no u64", (value) => {
-    expect(() => {
-      new ByteWriter().u64(value);
-    }).toThrow(AssertionError);
+  test.each([-1, 0.5, 2 ** 53, Number.NaN])("%p is no u64, nor a varint", (value) => {
+    for (const kind of ["u64", "varint"] as const)
+      expect(() => {
+        new ByteWriter()[kind](value);
+      }).toThrow(AssertionError);
   });
 
   test("numbers are little endian", () => {
@@ -102,6 +104,15 @@ describe("bytes", () => {
     out.u32(0x01020304);
     out.u64(0x010203040506);
     expect(out.take().toString("hex")).toBe("020104030201" + "0605040302010000");
+  });
+
+  test("a varint is as long as its number", () => {
+    const lengths = [0, 127, 128, 2 ** 14 - 1, 2 ** 14, 2 ** 35, Number.MAX_SAFE_INTEGER].map((value) => {
+      const out = new ByteWriter();
+      out.varint(value);
+      return out.length;
+    });
+    expect(lengths).toEqual([1, 1, 2, 2, 3, 6, 8]);
   });
 });
 
@@ -139,6 +150,13 @@ describe("reading", () => {
     expect(() => new ByteReader(Buffer.alloc(8, 0xff)).u64()).toThrow("u64 beyond 2^53");
     expect(new ByteReader(Buffer.from("ffffffffffff1f00", "hex")).u64()).toBe(Number.MAX_SAFE_INTEGER);
   });
+
+  test.each(["ffffffffffffff10", "ffffffffffffff7f", "80808080808080808000", "ff".repeat(20)])(
+    "a varint that cannot be counted with is refused: %s",
+    (hex) => {
+      expect(() => new ByteReader(Buffer.from(hex, "hex")).varint()).toThrow("varint beyond 2^53");
+    },
+  );
 
   test("views alias what they are read from", () => {
     const bytes = Buffer.from([1, 2, 3]);

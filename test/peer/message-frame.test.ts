@@ -21,4 +21,31 @@ describe("a frame of messages", () => {
       expect(frame.length).toBe(0);
     }
   });
+
+  test("has the heartbeats and the replies last, whatever the order of adding", () => {
+    const frame = new MessageFrame();
+    const reply: Message = { type: "heartbeat-reply", from: 1, to: 2, term: 3, context: 4 };
+    const heartbeat: Message = { type: "heartbeat", from: 1, to: 2, term: 3, commit: 5, context: 4 };
+    const added: [number, Message][] = [
+      [3, reply],
+      [9, heartbeat],
+      [2, message(7)],
+      [1, heartbeat],
+      [5, message(8)],
+    ];
+    for (const [group, one] of added) frame.add(group, one);
+    const { messages } = fromBinary(PeerFrameSchema, frame.take());
+    expect(readMessages(messages).map(({ group, message: one }) => [group, one])).toEqual([
+      [2, message(7)],
+      [5, message(8)],
+      [9, heartbeat],
+      [1, heartbeat],
+      [3, reply],
+    ]);
+    frame.add(4, heartbeat);
+    expect(frame.length).toBeGreaterThan(0);
+    const next = fromBinary(PeerFrameSchema, frame.take()).messages;
+    expect(readMessages(next)).toEqual([{ group: 4, message: heartbeat }]);
+    expect(frame.length).toBe(0);
+  });
 });

@@ -21,6 +21,7 @@ interface Weights {
   heal: number;
   change: number;
   transfer: number;
+  aside: number;
   peerDown: number;
   unreachable: number;
   pause: number;
@@ -44,6 +45,7 @@ const calm: Weights = {
   heal: 0.5,
   change: 0,
   transfer: 0,
+  aside: 0,
   peerDown: 0,
   unreachable: 0,
   pause: 0,
@@ -57,6 +59,7 @@ const faults: readonly (readonly [keyof Weights, number])[] = [
   ["split", 0.3],
   ["change", 0.8],
   ["transfer", 0.4],
+  ["aside", 0.4],
   ["peerDown", 0.5],
   ["unreachable", 0.5],
   ["pause", 0.6],
@@ -73,6 +76,7 @@ export interface ChaosCounts {
   crashes: number;
   changes: number;
   transfers: number;
+  asides: number;
   installs: number;
   fetches: number;
   truncations: number;
@@ -89,6 +93,7 @@ export class Chaos {
     crashes: 0,
     changes: 0,
     transfers: 0,
+    asides: 0,
     installs: 0,
     fetches: 0,
     truncations: 0,
@@ -99,6 +104,8 @@ export class Chaos {
   readonly #total: number;
   /** A process that stands still: no message reaches it and no time passes, but what it believes can still be asked. */
   #paused = 0;
+  /** Replicas that leave leading to others. */
+  readonly #aside = new Set<number>();
 
   constructor(seed: number) {
     const rng = new Xoshiro128(seed);
@@ -120,6 +127,7 @@ export class Chaos {
       },
     };
     this.cluster = new Cluster(init);
+    for (const replica of this.cluster.replicas.values()) replica.takesMessages = rng.fraction() < 0.5;
     // Time that passes faster than messages do makes for elections.
     const weights = { ...calm, tick: calm.tick * (0.5 + 4 * rng.fraction() ** 2), flush: rng.between(5, 40) };
     for (const [fault, weight] of faults)
@@ -131,6 +139,7 @@ export class Chaos {
   run(steps: number): void {
     for (let i = 0; i < steps; i++) {
       this.#event();
+      this.#checkAsides();
       if (i % 50 === 0) this.cluster.checker.compareLogs(this.cluster.live());
     }
     this.#recover();
@@ -142,6 +151,15 @@ export class Chaos {
       refusedReads: checker.refusedReads,
       truncations: [...this.cluster.replicas.values()].reduce((sum, { truncations }) => sum + truncations, 0),
     });
+  }
+
+  #checkAsides(): void {
+    for (const id of this.#aside) {
+      const { role, configuration } = this.cluster.core(id).status();
+      const others = [...configuration.voters, ...configuration.outgoing].some((voter) => voter !== id);
+      if (others && (role === "pre-candidate" || role === "candidate"))
+        throw new Error(`${String(id)} campaigns although it stands aside`);
+    }
   }
 
   #event(): void {
@@ -248,6 +266,13 @@ export class Chaos {
       transfer: this.#onLeader(({ core }) => {
         if (core.transferLeadership(this.#id())) this.counts.transfers++;
       }),
+      aside: this.#onAny(({ id, core }) => {
+        const on = this.#rng.fraction() < 0.6;
+        core.standAside(on);
+        if (on) this.#aside.add(id);
+        else this.#aside.delete(id);
+        this.counts.asides++;
+      }),
       peerDown: this.#onAny(({ core }) => core.peerDown(this.#id())),
       unreachable: this.#onAny(({ core }) => core.unreachable(this.#id())),
     };
@@ -264,7 +289,9 @@ export class Chaos {
   #restart(): void {
     const down = this.#ids.filter((id) => !this.cluster.replica(id).alive);
     const id = down[this.#rng.between(0, Math.max(1, down.length))];
-    if (id !== undefined) this.cluster.restart(id);
+    if (id === undefined) return;
+    this.cluster.restart(id);
+    this.#aside.delete(id);
   }
 
   #split(): void {
@@ -293,7 +320,10 @@ export class Chaos {
   #recover(): void {
     const { cluster } = this;
     cluster.heal();
-    for (const id of this.#ids) if (!cluster.replica(id).alive) cluster.restart(id);
+    for (const id of this.#ids) {
+      if (!cluster.replica(id).alive) cluster.restart(id);
+      cluster.core(id).standAside(false);
+    }
     for (let attempt = 0; attempt < 30; attempt++) {
       cluster.run(4);
       const leader = cluster.leader();

@@ -42,14 +42,23 @@ function messages(
   change: (message: Message, core: Consensus) => Message,
   every = 1,
 ): Mutant {
-  return readies(
+  return cores(
     name,
     mix,
-    (ready, core) => ({
-      ...ready,
-      sendNow: ready.sendNow.map((message) => change(message, core)),
-      sendAfterPersist: ready.sendAfterPersist.map((message) => change(message, core)),
-    }),
+    (core, strikes) => {
+      const all = (list: readonly Message[]): Message[] => list.map((message) => change(message, core));
+      const ready = core.ready.bind(core);
+      core.ready = () => {
+        const next = ready();
+        if (next === undefined || !strikes()) return next;
+        return { ...next, sendNow: all(next.sendNow), sendAfterPersist: all(next.sendAfterPersist) };
+      };
+      const take = core.takeMessages.bind(core);
+      core.takeMessages = () => {
+        const messages = take();
+        return messages === undefined || messages.length === 0 || !strikes() ? messages : all(messages);
+      };
+    },
     every,
   );
 }
