@@ -31,7 +31,7 @@ export interface ShardOptions {
   readonly logger: Logger;
   /** Milliseconds of one Raft tick. */
   readonly tickMs: number;
-  /** Payload bytes of a partition's log beyond its checkpoint that make the next checkpoint due. */
+  /** Bytes that a partition takes up in the log beyond its checkpoint, padding included, that make the next checkpoint due. */
   readonly checkpointLogBytes: number;
   /** Segments of the log beyond which partitions that keep old ones alive are checkpointed first. */
   readonly logSegmentsMax: number;

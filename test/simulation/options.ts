@@ -150,7 +150,7 @@ function drawLimits(
     return {
       segmentBytes: 128 * 1_024,
       spares: 1,
-      checkpointLogBytes: 64 * 1_024,
+      checkpointLogBytes: 512 * 1_024,
       logSegmentsMax: 16,
       raft: {},
       node: {},
@@ -164,7 +164,7 @@ function drawLimits(
   return {
     segmentBytes: pick(rng, [32, 64]) * 1_024,
     spares: rng.between(0, 3),
-    checkpointLogBytes: pick(rng, [200, 1_000, 5_000]),
+    checkpointLogBytes: pick(rng, [8_000, 40_000, 200_000]),
     logSegmentsMax: pick(rng, [3, 8]),
     raft: some({
       inflightMessagesMax: pick(rng, [1, 2, 5]),

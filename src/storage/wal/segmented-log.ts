@@ -127,7 +127,7 @@ export class SegmentedLog implements SegmentedShardLog {
   }
 
   bytesAfter(group: GroupId, index: Index): number {
-    return this.#logOf(group).table.bytesAfter(index);
+    return this.#logOf(group).table.logBytesAfter(index);
   }
 
   pinning(countMax: number): GroupId[] {
