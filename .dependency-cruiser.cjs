@@ -10,6 +10,7 @@ const rooms = {
   command: { rooms: ["base", "contract"], npm: [], builtins: [] },
   raft: { rooms: ["base"], npm: [], builtins: [] },
   partition: { rooms: ["base", "contract", "command"], npm: [], builtins: [] },
+  cluster: { rooms: ["base"], npm: [], builtins: [] },
   // With side effects.
   gen: { rooms: [], npm: ["@bufbuild/protobuf"], builtins: [] },
   rpc: { rooms: ["base", "gen"], npm: ["@grpc/grpc-js", "@bufbuild/protobuf"], builtins: [] },
@@ -21,10 +22,15 @@ const rooms = {
     npm: ["@grpc/grpc-js", "@bufbuild/protobuf"],
     builtins: any,
   },
+  admin: {
+    rooms: ["base", "cluster", "gen", "rpc"],
+    npm: ["@grpc/grpc-js", "@bufbuild/protobuf"],
+    builtins: [],
+  },
   node: {
     rooms: [
       ...["base", "contract", "command", "raft", "partition", "storage", "peer"],
-      ...["rpc", "gen", "telemetry", "config"],
+      ...["rpc", "gen", "telemetry", "config", "cluster", "admin"],
     ],
     npm: ["@grpc/grpc-js", "@bufbuild/protobuf"],
     builtins: any,
@@ -34,7 +40,7 @@ const rooms = {
     npm: ["@grpc/grpc-js", "@bufbuild/protobuf"],
     builtins: any,
   },
-  cli: { rooms: ["base", "contract", "config", "telemetry"], npm: ["commander"], builtins: any },
+  cli: { rooms: ["base", "contract", "config", "telemetry", "cluster", "admin"], npm: ["commander"], builtins: any },
 };
 
 const group = (names) => `(${names.join("|")})`;

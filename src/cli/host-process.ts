@@ -21,7 +21,8 @@ export interface HostOptions {
 }
 
 /**
- * Runs a node or a gateway until it is told to stop: by SIGTERM, by SIGINT, or by the end of the parent that supervises it.
+ * Runs a node or a gateway until it is told to stop: by SIGTERM, by SIGINT, by the end of the parent that supervises it, or since
+ * there is nothing left to run for.
  * Then stops it in order, within `stopTimeoutMs`; a second signal ends it at once. Anything that nobody caught ends the
  * process: its state is no longer known.
  */
@@ -49,6 +50,7 @@ export class ProcessHost {
       } else this.#die("failed to start", error);
       return;
     }
+    void this.#running.over?.then((reason) => this.#askToStop(`its own end: ${reason}`));
     if (this.#stopAskedMs !== undefined) await this.#stop(this.#running);
   }
 

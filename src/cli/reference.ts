@@ -24,7 +24,9 @@ function table(heads: readonly string[], rows: readonly (readonly string[])[]): 
   return [line(heads), line(heads.map(() => "---")), ...rows.map(line)].join("\n");
 }
 
-function settingsTable(schema: Pick<Schema<Settings>, "command" | "environmentPrefix" | "settings">): string {
+type Documented = Pick<Schema<Settings>, "command" | "note" | "environmentPrefix" | "settings">;
+
+function settingsTable(schema: Documented): string {
   const rows = Object.entries(schema.settings).map(([key, setting]) => {
     const fallback = setting.fallback === undefined ? "required" : setting.format(setting.fallback as never);
     return [
@@ -35,7 +37,9 @@ function settingsTable(schema: Pick<Schema<Settings>, "command" | "environmentPr
       setting.secret ? `${setting.doc} Secret.` : setting.doc,
     ];
   });
-  return `## marconi ${schema.command}\n\n${table(["flag", "environment", "value", "default", "what it does"], rows)}`;
+  const note = schema.note === undefined ? "" : `${schema.note}\n\n`;
+  const columns = ["flag", "environment", "value", "default", "what it does"];
+  return `## marconi ${schema.command}\n\n${note}${table(columns, rows)}`;
 }
 
 function configuration(): string {

@@ -1,15 +1,20 @@
 import fs from "node:fs";
 import path from "node:path";
+import { ClusterAdmin } from "../admin/index.js";
+import { systemClock, systemTimers } from "../base/index.js";
 import {
   type Environment,
   type GatewayConfig,
   type LogLevel,
   type NodeConfig,
+  type OperatorConfig,
   type RunningProcess,
 } from "../config/index.js";
 import { runDev } from "./dev/dev-command.js";
 import { ExitCode } from "./exit-code.js";
 import { type ProcessEnvironment, ProcessHost } from "./host-process.js";
+import { operate } from "./operator/operate.js";
+import type { OperatorRequest } from "./operator/request.js";
 import { Program } from "./program.js";
 import type { Terminal } from "./terminal.js";
 
@@ -53,12 +58,26 @@ export function runCli<Log extends ProcessLog>(
       node: (config) => host(options, `node ${config.nodeId}`, config, (context) => options.runNode(config, context)),
       gateway: (config) => host(options, "gateway", config, (context) => options.runGateway(config, context)),
       dev: ({ config, sources }) => runDev({ config, sources, version, entry, terminal }),
+      operate: (request, config) => runOperator(request, config, terminal),
       docs: (folder) => {
         for (const [name, content] of reference()) fs.writeFileSync(path.join(folder, name), content);
         return Promise.resolve(ExitCode.ok);
       },
     },
   }).run(args);
+}
+
+/** Whoever reads may have enough (`| head`): what is said after that is for nobody, and no failure. */
+const deaf = (): void => undefined;
+
+async function runOperator(request: OperatorRequest, config: OperatorConfig, terminal: Terminal): Promise<ExitCode> {
+  const admin = new ClusterAdmin({ addresses: config.node, timeoutMs: config.timeoutMs });
+  if (!process.stdout.listeners("error").includes(deaf)) process.stdout.on("error", deaf);
+  try {
+    return await operate(request, { admin, config, terminal, timers: systemTimers, clock: systemClock });
+  } finally {
+    admin.close();
+  }
 }
 
 async function host<Log extends ProcessLog>(

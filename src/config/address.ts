@@ -45,6 +45,15 @@ export function address(options: Described & { readonly fallback?: string }): Se
   return { ...text({ ...options, form: addressShape.form, pattern: /^/ }), parse: addressShape.parse };
 }
 
+/** An address that is worked out from other settings when it is not given; then it is an empty text. */
+export function optionalAddress(options: Described): Setting<string> {
+  const form = `${addressShape.form}, or nothing`;
+  return {
+    ...text({ ...options, fallback: "", form, pattern: /^/ }),
+    parse: (value) => (value === "" ? value : addressShape.parse(value)),
+  };
+}
+
 export function nodeId(options: Described): Setting<string> {
   return text({ ...options, form: nodeIdForm, pattern: NODE_ID });
 }

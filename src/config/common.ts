@@ -15,7 +15,7 @@ export function partitions(): Setting<number> {
     min: 1,
     max: 4_096,
     doc:
-      "Partitions of the cluster, fixed when it is first started. More: queues spread over more leaders and cores; fewer: " +
+      "Partitions of the cluster, fixed when it is founded. More: queues spread over more leaders and cores; fewer: " +
       "more commands share one disk write.",
   });
 }

@@ -2,12 +2,19 @@ import { logLevel, partitions, replicationFactor } from "./common.js";
 import type { ConfigOf, Schema } from "./schema.js";
 import { flag, integer, text } from "./setting.js";
 
-/** The dev cluster's nodes are numbered from 1 and listen on the base ports plus their number. */
-const NODES_MAX = 15;
-const BASE_PORT_MAX = 65_535 - NODES_MAX;
+/** The dev cluster's nodes are numbered from 1 and listen on the base ports plus their number; no number is given out twice. */
+export const devNodesMax = 15;
+const BASE_PORT_MAX = 65_535 - devNodesMax;
 
 const devSettings = {
-  nodes: integer({ fallback: 3, min: 1, max: NODES_MAX, doc: "Storage nodes to run, each a process of its own." }),
+  nodes: integer({
+    fallback: 3,
+    min: 1,
+    max: devNodesMax,
+    doc:
+      "Storage nodes to run, each a process of its own. More than the cluster in the data folder has: new ones join it. Fewer " +
+      "is refused: remove nodes first, with marconi node remove.",
+  }),
   port: integer({ fallback: 8888, min: 1, max: 65_535, doc: "Port of the gateway's REST API." }),
   host: text({
     form: "a host name or address",
@@ -33,7 +40,7 @@ const devSettings = {
     fallback: 0,
     min: 0,
     max: 7,
-    doc: `${replicationFactor().doc} 0: 3, or as many as there are nodes.`,
+    doc: `${replicationFactor().doc} 0: 3, or as many as there are nodes. It counts when the cluster is founded.`,
   }),
   reset: flag({ doc: "Remove the cluster in the data folder with all its messages, then start a new one." }),
   logLevel: logLevel(),
@@ -41,17 +48,40 @@ const devSettings = {
 
 export type DevConfig = ConfigOf<typeof devSettings>;
 
-/** Every port that the cluster will listen on, with its user and the flag that moves it. */
-export function devPorts(config: DevConfig): { readonly port: number; readonly user: string; readonly flag: string }[] {
+export interface DevPort {
+  readonly port: number;
+  /** "node n1". */
+  readonly user: string;
+  /** The flag that moves it. */
+  readonly flag: string;
+}
+
+/** Every port that the cluster will listen on. `numbers` are those of its nodes. */
+export function devPorts(config: DevConfig, numbers: readonly number[]): DevPort[] {
   const ports = [
     { port: config.port, user: "the gateway", flag: "--port" },
     { port: config.metricsBasePort, user: "the gateway's metrics", flag: "--metrics-base-port" },
   ];
-  for (let i = 1; i <= config.nodes; i++) {
+  for (const i of numbers) {
     ports.push({ port: config.basePort + i, user: `node n${i}`, flag: "--base-port" });
     ports.push({ port: config.metricsBasePort + i, user: `the metrics of node n${i}`, flag: "--metrics-base-port" });
   }
   return ports;
+}
+
+/** A sentence for each port that two would listen on. */
+export function devPortConflicts(config: DevConfig, numbers: readonly number[]): string[] {
+  const broken: string[] = [];
+  const users = new Map<number, DevPort>();
+  for (const wanted of devPorts(config, numbers)) {
+    const other = users.get(wanted.port);
+    if (other !== undefined)
+      broken.push(
+        `port ${wanted.port} is wanted for ${other.user} and for ${wanted.user}: change ${other.flag} or ${wanted.flag}`,
+      );
+    users.set(wanted.port, wanted);
+  }
+  return broken;
 }
 
 /** Copies of every message: what was asked for, else 3 or as many as there are nodes. */
@@ -63,14 +93,8 @@ function conflicts(config: DevConfig): string[] {
   const broken: string[] = [];
   if (config.replicationFactor > config.nodes)
     broken.push(`--replication-factor ${config.replicationFactor} needs as many nodes; --nodes is ${config.nodes}`);
-  const users = new Map<number, { user: string; flag: string }>();
-  for (const { port, user, flag: name } of devPorts(config)) {
-    const other = users.get(port);
-    if (other !== undefined)
-      broken.push(`port ${port} is wanted for ${other.user} and for ${user}: change ${other.flag} or ${name}`);
-    users.set(port, { user, flag: name });
-  }
-  return broken;
+  const numbers = Array.from({ length: config.nodes }, (_, i) => i + 1);
+  return [...broken, ...devPortConflicts(config, numbers)];
 }
 
 export const devSchema: Schema<typeof devSettings> = {

@@ -1,10 +1,11 @@
 import { devSchema } from "./dev-config.js";
 import { gatewaySchema } from "./gateway-config.js";
 import { nodeSchema } from "./node-config.js";
+import { operatorSchema } from "./operator-config.js";
 import { ConfigError, type Environment, environmentName } from "./schema.js";
 
 /** In the order in which they are documented. */
-export const schemas = [nodeSchema, gatewaySchema, devSchema] as const;
+export const schemas = [nodeSchema, gatewaySchema, devSchema, operatorSchema] as const;
 
 // Kubernetes tells every container about every service of its namespace; one called "marconi" makes MARCONI_SERVICE_HOST,
 // MARCONI_PORT, MARCONI_PORT_8888_TCP_ADDR and the like.

@@ -5,10 +5,18 @@
  */
 export { type Member, parseAddress } from "./address.js";
 export { type LogLevel } from "./common.js";
-export { type DevConfig, devPorts, devReplicationFactor, devSchema } from "./dev-config.js";
+export {
+  type DevConfig,
+  devNodesMax,
+  devPortConflicts,
+  devPorts,
+  devReplicationFactor,
+  devSchema,
+} from "./dev-config.js";
 export { refuseUnknownVariables, schemas } from "./environment.js";
 export { type GatewayConfig, gatewaySchema } from "./gateway-config.js";
-export { type NodeConfig, nodeSchema } from "./node-config.js";
+export { advertisedAddress, type NodeConfig, nodeSchema } from "./node-config.js";
+export { type OperatorConfig, operatorSchema } from "./operator-config.js";
 export { processFlags } from "./process-flags.js";
 export { type RunningProcess, StartRefusal } from "./running-process.js";
 export {

@@ -2,6 +2,8 @@
 export interface RunningProcess {
   /** Finishes what is in work, hands over leaderships, closes everything. Bounded by the caller. */
   stop(): Promise<void>;
+  /** Resolves, with the reason, when there is nothing left to run for; the caller then stops it. */
+  readonly over?: Promise<string>;
 }
 
 /**

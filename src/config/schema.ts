@@ -12,6 +12,8 @@ export type ConfigOf<T extends Settings> = {
 export interface Schema<T extends Settings> {
   /** The command that takes it: `marconi <command>`. */
   readonly command: string;
+  /** A sentence about other commands that take it. */
+  readonly note?: string;
   /** Environment variables are this and the key in capitals: MARCONI_ and TICK_MS. */
   readonly environmentPrefix: string;
   readonly settings: T;

@@ -10,6 +10,8 @@ export interface Setting<T> {
   readonly secret: boolean;
   /** A switch: the flag takes no value. */
   readonly isSwitch: boolean;
+  /** The flag may be given more than once: each adds to the list. */
+  readonly isList: boolean;
   /** Throws FormError for a text that is not a value. */
   readonly parse: (text: string) => T;
   readonly format: (value: T) => string;
@@ -28,6 +30,7 @@ export interface Described {
 interface Shape<T> {
   readonly form: string;
   readonly isSwitch?: boolean;
+  readonly isList?: boolean;
   readonly parse: (text: string) => T;
   readonly format: (value: T) => string;
 }
@@ -39,6 +42,7 @@ function setting<T>(described: Described & { readonly fallback?: T }, shape: Sha
     doc: described.doc,
     secret: described.secret ?? false,
     isSwitch: shape.isSwitch ?? false,
+    isList: shape.isList ?? false,
     parse: shape.parse,
     format: shape.format,
   };
@@ -112,6 +116,7 @@ export function list<T>(
 ): Setting<readonly T[]> {
   return setting<readonly T[]>(options, {
     form: `${options.of.form}, ...`,
+    isList: true,
     format: (values) => values.map((value) => options.of.format(value)).join(","),
     parse: (value) => {
       if (value.trim() === "") throw new FormError(`must name at least one ${options.of.form}`);

@@ -1,5 +1,5 @@
 import { assert, type Clock, type Timers } from "../base/index.js";
-import type { CheckpointRow } from "../partition/index.js";
+import type { CheckpointRow, MachineLoader } from "../partition/index.js";
 import type { Index, SnapshotMeta } from "../raft/index.js";
 import type { GroupId, SegmentedShardLog, ViewableCheckpointStore } from "../storage/index.js";
 import type { Logger } from "../telemetry/index.js";
@@ -16,6 +16,7 @@ export interface CheckpointerOptions {
   readonly checkpointLogBytes: number;
   readonly logSegmentsMax: number;
   readonly observer: ShardObserver;
+  loaderOf(group: GroupId): MachineLoader;
   fatal(error: Error): void;
 }
 
@@ -27,6 +28,8 @@ export interface CheckpointerOptions {
 export class Checkpointer {
   readonly #options: CheckpointerOptions;
   readonly #latest = new Map<GroupId, SnapshotMeta>();
+  /** Up to which index the log of a group was given up because it had grown too long. */
+  readonly #givenUp = new Map<GroupId, Index>();
   /** Snapshots on their way to peers: what follows them in the log is needed next. */
   readonly #pins = new Set<{ readonly group: GroupId; readonly index: Index }>();
   #running: Promise<void> | undefined;
@@ -48,6 +51,11 @@ export class Checkpointer {
     this.#latest.set(group, snapshot);
   }
 
+  /** The group is removed. */
+  forget(group: GroupId): void {
+    this.#latest.delete(group);
+  }
+
   /** Keeps the log of `group` after `index`, as long as there is room for it, until the returned function is called. */
   pin(group: GroupId, index: Index): () => void {
     const pin = { group, index };
@@ -58,28 +66,52 @@ export class Checkpointer {
   }
 
   /**
-   * Starts a checkpoint if one is due and none runs: of a partition that keeps old segments alive while the log is too long,
-   * else of the one with the most log beyond its last checkpoint, once that is over the bound.
+   * Starts a checkpoint if one is due and none runs, and goes on until none is: of a partition that keeps old segments alive
+   * while the log is too long, else of the one whose checkpoint would cover the most log, once that is over the bound.
    */
   checkDue(replicas: ReadonlyMap<GroupId, Replica>): void {
-    if (this.#running !== undefined || this.#closed) return;
-    const { log, checkpointLogBytes, logSegmentsMax } = this.#options;
-    if (log.stats().segments > logSegmentsMax) {
-      const pinning = log.pinning(1).map((group) => replicas.get(group))[0];
-      if (pinning !== undefined) {
-        void this.exclusively(() => this.#unpin(pinning));
-        return;
-      }
+    if (this.#running !== undefined || this.#closed || this.#failed) return;
+    const pinning = this.#pinning(replicas);
+    const due = pinning === undefined ? this.#mostLog(replicas) : undefined;
+    const work =
+      pinning !== undefined
+        ? this.exclusively(() => this.#unpin(pinning))
+        : due !== undefined
+          ? this.run(due)
+          : undefined;
+    void work?.then(() => {
+      this.checkDue(replicas);
+    });
+  }
+
+  /** A partition that keeps the oldest segment of a log that is too long alive, and need not. */
+  #pinning(replicas: ReadonlyMap<GroupId, Replica>): Replica | undefined {
+    const { log, logSegmentsMax } = this.#options;
+    if (log.stats().segments <= logSegmentsMax) return undefined;
+    for (const group of log.pinning(replicas.size)) {
+      const replica = replicas.get(group);
+      if (replica === undefined || replica.installing) continue;
+      const index = this.#latest.get(group)?.index ?? 0;
+      if (hasNews(replica, index) || index > (this.#givenUp.get(group) ?? 0)) return replica;
     }
+    return undefined;
+  }
+
+  /** What lies beyond the applied index does not count: no checkpoint can cover it yet. */
+  #mostLog(replicas: ReadonlyMap<GroupId, Replica>): Replica | undefined {
+    const { log, checkpointLogBytes } = this.#options;
     let most = checkpointLogBytes;
     let due: Replica | undefined;
     for (const replica of replicas.values()) {
-      const bytes = log.bytesAfter(replica.group, this.#latest.get(replica.group)?.index ?? 0);
+      const { group, machine } = replica;
+      const index = this.#latest.get(group)?.index ?? 0;
+      if (!hasNews(replica, index)) continue;
+      const bytes = log.bytesAfter(group, index) - log.bytesAfter(group, machine.appliedIndex);
       if (bytes < most) continue;
       most = bytes;
       due = replica;
     }
-    if (due !== undefined) void this.run(due);
+    return due;
   }
 
   /** Checkpoints `replica` now, after one that may be running; resolves when it is durable. */
@@ -116,6 +148,7 @@ export class Checkpointer {
     await this.#checkpoint(replica);
     const latest = this.#latest.get(replica.group);
     if (latest === undefined || replica.installing || this.#closed) return;
+    this.#givenUp.set(replica.group, latest.index);
     this.#options.log.checkpointed(replica.group, latest, latest.index + 1);
     replica.core.compacted(latest);
   }
@@ -123,11 +156,11 @@ export class Checkpointer {
   async #checkpoint(replica: Replica): Promise<void> {
     const { clock, timers, log, store, observer } = this.#options;
     const { group, machine, core } = replica;
-    const index = machine.appliedIndex;
     const previous = this.#latest.get(group);
-    if (this.#closed || replica.installing || index === 0 || previous?.index === index) return;
+    if (this.#closed || !hasNews(replica, previous?.index ?? 0)) return;
+    const index = machine.appliedIndex;
     const term = core.term(index);
-    if (term === undefined) return;
+    assert(term !== undefined, "what was applied is in the log, or the log begins after it");
     const startedMs = clock.monotonicMs();
     const { configuration, index: configurationIndex } = core.configurationAt(index);
     const snapshot: SnapshotMeta = { index, term, configuration, configurationIndex };
@@ -170,4 +203,10 @@ export class Checkpointer {
     const { configuration, index: configurationIndex } = core.configurationAt(index);
     return { index, term, configuration, configurationIndex };
   }
+}
+
+/** A checkpoint would say more than the one at `index`. */
+function hasNews(replica: Replica, index: Index): boolean {
+  const { installing, machine, core } = replica;
+  return !installing && machine.appliedIndex > index && core.term(machine.appliedIndex) !== undefined;
 }

@@ -1,11 +1,17 @@
 import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import type { ByteWriter } from "../base/index.js";
 import { RequestStatus } from "../contract/index.js";
-import { ExchangeResponseSchema, type LeaderUpdateSchema } from "../gen/marconi/v1/partitions_pb.js";
+import {
+  type ExchangeResponse,
+  ExchangeResponseSchema,
+  type LeaderUpdateSchema,
+  type MembershipSchema,
+} from "../gen/marconi/v1/partitions_pb.js";
 import { FrameWriter } from "../rpc/index.js";
 import { nodeLimits } from "./limits.js";
 
 export type LeaderUpdateInit = MessageInitShape<typeof LeaderUpdateSchema>;
+export type MembershipInit = MessageInitShape<typeof MembershipSchema>;
 
 /** Where the frames of one gateway go; in production a gRPC stream. */
 export interface ResponseStream {
@@ -28,6 +34,7 @@ export class GatewayConnection {
   readonly #statuses: number[] = [];
   readonly #lengths: number[] = [];
   #leaders: LeaderUpdateInit[] = [];
+  #membership: MembershipInit | undefined;
   #openCorrelation = 0;
   #openAt = 0;
   #closed = false;
@@ -75,23 +82,37 @@ export class GatewayConnection {
     if (!this.#closed) this.#leaders.push(update);
   }
 
+  /** The newest takes the place of one that was not sent yet. */
+  pushMembership(membership: MembershipInit): void {
+    if (!this.#closed) this.#membership = membership;
+  }
+
   /** Sends what has gathered. A gateway that does not read is closed: its bounded buffer is its limit. */
   flush(): void {
-    if (this.#closed || (this.#correlations.length === 0 && this.#leaders.length === 0)) return;
+    const hasNews = this.#leaders.length > 0 || this.#membership !== undefined;
+    if (this.#closed || (this.#correlations.length === 0 && !hasNews)) return;
     const { correlations, statuses, lengths } = ExchangeResponseSchema.field;
     if (this.#payload !== undefined) this.#frame.endBytes();
     this.#payload = undefined;
     this.#frame.packed(correlations.number, this.#correlations);
     this.#frame.packed(statuses.number, this.#statuses);
     this.#frame.packed(lengths.number, this.#lengths);
-    if (this.#leaders.length > 0)
-      this.#frame.encoded(toBinary(ExchangeResponseSchema, create(ExchangeResponseSchema, { leaders: this.#leaders })));
+    if (hasNews) this.#frame.encoded(toBinary(ExchangeResponseSchema, this.#news()));
     this.#correlations.length = 0;
     this.#statuses.length = 0;
     this.#lengths.length = 0;
     this.#leaders = [];
+    this.#membership = undefined;
     this.#stream.write(this.#frame.take());
     if (this.#stream.bufferedBytes > nodeLimits.gatewayBufferedBytesMax) this.close();
+  }
+
+  #news(): ExchangeResponse {
+    const membership = this.#membership;
+    return create(ExchangeResponseSchema, {
+      leaders: this.#leaders,
+      ...(membership === undefined ? {} : { membership }),
+    });
   }
 
   close(): void {

@@ -11,13 +11,13 @@ import { EncodedFrame, PROTOCOL_VERSION, serviceDefinition } from "../rpc/index.
 import type { Logger } from "../telemetry/index.js";
 import { GatewayConnection, type ResponseStream } from "./gateway-connection.js";
 import { nodeLimits } from "./limits.js";
-import type { MemberMap } from "./members.js";
+import type { ClusterView } from "./cluster-view.js";
 import type { Shard } from "./shard.js";
 
 export interface GatewayServiceOptions {
   readonly clusterId: string;
   readonly nodeId: string;
-  readonly members: MemberMap;
+  readonly view: ClusterView;
   readonly shard: Shard;
   readonly timers: Timers;
   readonly log: Logger;
@@ -76,11 +76,12 @@ function serveGateway(stream: Stream, options: GatewayServiceOptions): void {
 /** Answers the hello; undefined when gateway and node do not belong together. */
 function greet(stream: Stream, frame: ExchangeRequest, options: GatewayServiceOptions): GatewayConnection | undefined {
   const { hello } = frame;
-  const { clusterId, nodeId, members, log } = options;
+  const { clusterId, nodeId, view, log } = options;
   if (hello === undefined) {
     log.error("a gateway's first frame carries no hello; its stream is closed");
     return undefined;
   }
+  const { version, members } = view.membership();
   // Sent in any case: it tells the gateway what it has met.
   stream.write(
     create(ExchangeResponseSchema, {
@@ -88,8 +89,9 @@ function greet(stream: Stream, frame: ExchangeRequest, options: GatewayServiceOp
         protocolVersion: PROTOCOL_VERSION,
         clusterId,
         nodeId,
-        partitionCount: members.partitionCount,
-        members: members.members.map(({ id, address }) => ({ nodeId: id, address })),
+        partitionCount: view.partitionCount,
+        members,
+        mapVersion: version,
       },
     }),
   );

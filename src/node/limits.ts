@@ -9,6 +9,16 @@ export const nodeLimits = {
   /** Commands of one partition waiting to be proposed; beyond it the answer is OVERLOADED at once. */
   queuedCommandsMax: 65_536,
   queuedBytesMax: 32 * 1024 * 1024,
+  /** Commands waiting in all partitions of a shard, and bytes waiting for its disk; beyond either no partition takes more. */
+  shardQueuedBytesMax: 256 * 1024 * 1024,
+  logPendingBytesMax: 32 * 1024 * 1024,
+  /** Entries that a living voter may lack, and for how long without gaining, before clients are slowed for its sake. */
+  followerLagEntries: 20_000,
+  followerLagPatienceMs: 30_000,
+  /** A lag that is below this share of what it was shrinks. */
+  followerLagShrinks: 0.9,
+  /** Bytes a second of one partition that are proposed however slow a follower is. */
+  followerPaceBytesMin: 256 * 1024,
   /** Reads of one partition waiting for a ReadIndex round. */
   queuedReadsMax: 10_000,
   /**
@@ -41,6 +51,29 @@ export const nodeLimits = {
   logCacheBytesMax: 2 * 1024 * 1024,
   /** A partition may be without a leader for so long, an election with room to spare, before the node says that it is not ready. */
   unreadyGraceMs: 3_000,
+  /**
+   * How long a leadership that came back from its preferred replica is not offered to it again: from the first to the longest,
+   * doubled each time. Each offer may cost an election.
+   */
+  leaderMoveRetryMs: 10_000,
+  leaderMoveRetryMsMax: 600_000,
+  /** A move that failed longer ago than this no longer counts. */
+  leaderMoveForgetMs: 1_200_000,
+  /** Between two looks at placements, and how many of them until clocks are compared and maps passed on. */
+  memberTickMs: 250,
+  memberTicksPerRound: 4,
+  /** Changes of the cluster map that its leader waits for at once. */
+  metaProposalsMax: 256,
+  /** Changes that follow from the map and are made in one go; the rest a second later. */
+  metaChangesPerTickMax: 64,
+  /** Clocks of a peer that are remembered, one a second: the least delayed of them counts. */
+  clockSamplesMax: 10,
+  /** A clock that was off counts as right again within this share of the bound, so that it does not flap. */
+  clockRightShare: 0.8,
+  /** How long a node asks to be taken in before it gives up starting: whoever runs it tries again. */
+  joinTimeoutMs: 30_000,
+  /** How long a founding member waits for word of the others at its first start. */
+  askTimeoutMs: 1_000,
   /** Share of the disk that must be free before new messages are refused; raft.md section 4, "Disk full". */
   freeFractionMin: 0.05,
   /** Absolute floor for small disks: room for several log segments and a checkpoint. */

@@ -15,6 +15,7 @@ import {
 } from "../telemetry/index.js";
 import type { DiskWatch } from "./disk-watch.js";
 import { LedTotals } from "./led-totals.js";
+import { nameOf } from "./hosting.js";
 import type { Replica } from "./replica.js";
 import type { Shard } from "./shard.js";
 import type { ShardObserver } from "./shard-observer.js";
@@ -122,6 +123,16 @@ export class NodeMetrics implements FlushObserver, ShardObserver {
         "Bytes of commands that wait to be proposed.",
         sum((replica) => replica.queuedBytes),
       ],
+      [
+        "marconi_partitions_paced",
+        "Partitions led here whose clients are slowed since a follower cannot keep up.",
+        sum((replica) => (replica.pacedBytesPerSecond === undefined ? 0 : 1)),
+      ],
+      [
+        "marconi_shard_saturated",
+        "1 while more waits for the disk than memory should hold.",
+        () => (shard.saturated ? 1 : 0),
+      ],
       ["marconi_reads_waiting", "Reads that wait for proof of leadership.", sum((replica) => replica.waitingReads)],
       [
         "marconi_raft_proposed_entries",
@@ -179,7 +190,7 @@ export class NodeMetrics implements FlushObserver, ShardObserver {
       read: () =>
         led(shard).flatMap((replica) => {
           const { messages, claimedMessages } = replica.machine.stats();
-          const partition = String(replica.group);
+          const partition = nameOf(replica.group);
           return [
             { labels: { partition, state: "free" }, value: messages - claimedMessages },
             { labels: { partition, state: "claimed" }, value: claimedMessages },
@@ -221,7 +232,7 @@ export class NodeMetrics implements FlushObserver, ShardObserver {
       read: () =>
         led(shard).flatMap((replica): Sample[] => {
           const { lastIndex, peers } = replica.core.status();
-          const partition = String(replica.group);
+          const partition = nameOf(replica.group);
           return peers.map(({ id, match }) => ({
             labels: { partition, replica: String(id) },
             value: lastIndex - match,
@@ -261,5 +272,5 @@ function led(shard: Shard): Replica[] {
 }
 
 function perReplica(replicas: readonly Replica[], value: (replica: Replica) => number): Sample[] {
-  return replicas.map((replica) => ({ labels: { partition: String(replica.group) }, value: value(replica) }));
+  return replicas.map((replica) => ({ labels: { partition: nameOf(replica.group) }, value: value(replica) }));
 }

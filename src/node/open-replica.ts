@@ -1,7 +1,7 @@
 import { Xoshiro128 } from "../base/index.js";
-import { loadMachine, type Machine } from "../partition/index.js";
-import type { NodeId } from "../peer/index.js";
-import { defaultRaftOptions, RaftCore, type RestoredState, type SnapshotMeta } from "../raft/index.js";
+import { foundingVoters } from "../cluster/index.js";
+import type { Machine, MachineLoader } from "../partition/index.js";
+import { defaultRaftOptions, RaftCore, type ReplicaId, type RestoredState, type SnapshotMeta } from "../raft/index.js";
 import {
   type CheckpointStore,
   CorruptionError,
@@ -9,30 +9,43 @@ import {
   type RecoveredGroup,
   type ShardLog,
 } from "../storage/index.js";
+import type { ClusterView } from "./cluster-view.js";
 import { nodeLimits } from "./limits.js";
-import type { MemberMap } from "./members.js";
+import type { OpenedReplica } from "./hosting.js";
 import { Replica, type ReplicaHost } from "./replica.js";
 
 export interface OpenReplicaOptions {
   /** For messages. */
   readonly dataDirectory: string;
-  readonly nodeId: NodeId;
-  readonly members: MemberMap;
+  readonly view: ClusterView;
   readonly log: ShardLog;
   readonly store: CheckpointStore;
   readonly host: ReplicaHost;
   readonly heartbeatTicks: number;
   readonly electionTicks: number;
-  /** A fresh random 64-bit number in 16 hex digits. */
-  newIncarnation(): string;
+  readonly loaderOf: (group: GroupId) => MachineLoader;
   /** A fresh random seed for the election timeouts of one replica. */
   newSeed(): number;
 }
 
-/** The configuration that a partition starts with; the same on every node, from the map. */
-function bootstrap(members: MemberMap, group: GroupId): SnapshotMeta {
-  const voters = members.nodesOf(group).map((node) => members.replicaIdOf(node));
+/**
+ * What the log of every replica of a group starts from, those that join later too: the voters at the foundation. Whoever is not
+ * among them learns from the log or from a snapshot that it became one, and does not campaign before.
+ */
+function start(view: ClusterView, group: GroupId): SnapshotMeta {
+  const voters = foundingVoters(view.map, group);
   return { index: 0, term: 0, configuration: { voters, outgoing: [], learners: [] }, configurationIndex: 0 };
+}
+
+/** The log knows a replica by its id, so that entries of an earlier replica of the group are never taken for this one's. */
+export function incarnationOf(id: ReplicaId): string {
+  return id.toString(16).padStart(16, "0");
+}
+
+/** Undefined for what `incarnationOf` did not make. */
+export function replicaIdOf(incarnation: string): ReplicaId | undefined {
+  const id = Number.parseInt(incarnation, 16);
+  return Number.isSafeInteger(id) && id > 0 && incarnationOf(id) === incarnation ? id : undefined;
 }
 
 const emptyState = (snapshot: SnapshotMeta): RestoredState => ({
@@ -47,10 +60,11 @@ const emptyState = (snapshot: SnapshotMeta): RestoredState => ({
 export async function openReplica(
   options: OpenReplicaOptions,
   group: GroupId,
+  id: ReplicaId,
   recovered: RecoveredGroup | undefined,
-): Promise<{ readonly replica: Replica; readonly checkpoint: SnapshotMeta | undefined }> {
-  const { nodeId, members, log, store, host } = options;
-  const start = bootstrap(members, group);
+): Promise<OpenedReplica> {
+  const { view, log, store, host } = options;
+  const beginning = start(view, group);
   const root = await store.open(group);
   if (recovered === undefined) {
     if (root !== undefined)
@@ -61,9 +75,9 @@ export async function openReplica(
           "the log was lost, and with it votes and messages that this node promised to keep",
         "Restore the whole data folder; part of it is worth nothing",
       );
-    await log.createGroup(group, options.newIncarnation(), start);
+    await log.createGroup(group, incarnationOf(id), beginning);
   }
-  const state = recovered?.state ?? emptyState(start);
+  const state = recovered?.state ?? emptyState(beginning);
   if ((root?.snapshot.index ?? 0) < state.snapshot.index)
     throw new CorruptionError(
       options.dataDirectory,
@@ -73,17 +87,17 @@ export async function openReplica(
       "Restore the whole data folder; part of it is worth nothing",
     );
   const completed = root === undefined ? state : await completeInstall(log, group, state, root.snapshot);
-  const machine = await restoreMachine(store, group, root?.snapshot.index ?? 0);
+  const machine = await restoreMachine(options, group, root?.snapshot.index ?? 0);
   const core = new RaftCore(
     {
       ...defaultRaftOptions,
-      id: members.replicaIdOf(nodeId),
+      id,
       rng: new Xoshiro128(options.newSeed()),
       heartbeatTicks: options.heartbeatTicks,
       electionTicks: options.electionTicks,
       logCacheBytesMax: nodeLimits.logCacheBytesMax,
-      // The first of a partition's nodes campaigns first, so that leaderships start out spread.
-      electionDelayTicks: Math.floor((members.nodesOf(group).indexOf(nodeId) * options.electionTicks) / 4),
+      // The first of a partition's replicas campaigns first, so that leaderships start out spread.
+      electionDelayTicks: Math.floor((Math.max(0, view.goal(group).indexOf(id)) * options.electionTicks) / 4),
     },
     completed,
   );
@@ -113,8 +127,12 @@ function termAt(state: RestoredState, index: number): number | undefined {
   return term;
 }
 
-async function restoreMachine(store: CheckpointStore, group: GroupId, index: number): Promise<Machine> {
-  const loader = loadMachine();
+async function restoreMachine(
+  { store, loaderOf }: OpenReplicaOptions,
+  group: GroupId,
+  index: number,
+): Promise<Machine> {
+  const loader = loaderOf(group);
   if (index > 0) for await (const rows of store.rows(group)) loader.add(rows);
   return loader.finish(index);
 }

@@ -1,8 +1,9 @@
-import { CorruptionError, type FileSystem } from "../storage/index.js";
+import { CorruptionError, type FileSystem, replaceFile } from "../storage/index.js";
 
 /**
  * Which incarnation of each peer this node has met, on disk: a peer that lost its disk comes back with another one and is
- * refused, since it may have forgotten what it promised.
+ * refused, since it may have forgotten what it promised. It bridges the time until the cluster map names the incarnations of the
+ * founding members.
  */
 export class PeerRegistry {
   readonly #fileSystem: FileSystem;
@@ -34,11 +35,6 @@ export class PeerRegistry {
     return new PeerRegistry(fileSystem, directory, known);
   }
 
-  /** Some peer was met: this node may have voted and acknowledged. */
-  get isKnown(): boolean {
-    return this.#known.size > 0;
-  }
-
   incarnationOf(node: string): string | undefined {
     return this.#known.get(node);
   }
@@ -57,17 +53,9 @@ export class PeerRegistry {
     return this.#writing;
   }
 
-  /** Writes beside the old file and renames, so that a crash leaves one or the other. */
-  async #write(): Promise<void> {
-    const path = `${this.#directory}/${FILE}`;
-    const temporary = `${path}.new`;
-    if (await this.#fileSystem.exists(temporary)) await this.#fileSystem.remove(temporary);
-    const handle = await this.#fileSystem.open(temporary, "create");
-    await handle.writev([Buffer.from(JSON.stringify(Object.fromEntries(this.#known)))], 0);
-    await handle.sync();
-    await handle.close();
-    await this.#fileSystem.rename(temporary, path);
-    await this.#fileSystem.syncDirectory(this.#directory);
+  #write(): Promise<void> {
+    const content = Buffer.from(JSON.stringify(Object.fromEntries(this.#known)));
+    return replaceFile(this.#fileSystem, this.#directory, FILE, [content]);
   }
 }
 

@@ -3,12 +3,14 @@ import { EntryBuilder, isQuery, opCodes, validateCommand, validateQuery } from "
 import { RequestStatus } from "../contract/index.js";
 import type { Machine } from "../partition/index.js";
 import {
+  type Configuration,
   type Consensus,
   type Entry,
   EntryKind,
   type FetchOrder,
   type LeadershipState,
   type Message,
+  type Proposal,
   type Ready,
   type ReplicaId,
   type SnapshotMeta,
@@ -16,6 +18,7 @@ import {
 } from "../raft/index.js";
 import type { GroupId, ShardLog } from "../storage/index.js";
 import type { GatewayConnection } from "./gateway-connection.js";
+import { FollowerPace } from "./follower-pace.js";
 import { nodeLimits } from "./limits.js";
 import { PendingCommands } from "./pending-commands.js";
 import { PendingReads } from "./pending-reads.js";
@@ -27,6 +30,8 @@ export interface ReplicaHost {
   readonly log: ShardLog;
   /** Posts are refused while true. */
   readonly storageFull: boolean;
+  /** More waits for the disk, in all partitions together, than memory should hold. */
+  readonly saturated: boolean;
   /** Gathers a message for the peer's frame of this turn. */
   send(group: GroupId, message: Message): void;
   /** There is work for `turn`. */
@@ -52,14 +57,17 @@ interface PersistInFlight {
 /** One replica of one partition: the consensus core, the state machine, and the loop between them, the log and the peers. */
 export class Replica {
   readonly group: GroupId;
+  readonly id: ReplicaId;
   readonly core: Consensus;
   readonly #host: ReplicaHost;
   readonly #entry = new EntryBuilder();
   readonly #commands: PendingCommands;
   readonly #reads: PendingReads;
   readonly #persisting: PersistInFlight[] = [];
+  readonly #pace = new FollowerPace();
   #machine: Machine;
   #leadership: LeadershipState;
+  #configuration: Configuration;
   #appliedTerm = 0;
   #commitTarget: number;
   #lastTimestampMs = 0;
@@ -79,8 +87,10 @@ export class Replica {
     this.#machine = machine;
     this.#host = host;
     this.#commitTarget = machine.appliedIndex;
-    const { role, term, leader } = core.status();
+    const { id, role, term, leader, configuration } = core.status();
+    this.id = id;
     this.#leadership = { role, term, leader };
+    this.#configuration = configuration;
     const touched = (connection: GatewayConnection): void => {
       host.touched(connection);
     };
@@ -94,6 +104,11 @@ export class Replica {
 
   get leadership(): LeadershipState {
     return this.#leadership;
+  }
+
+  /** The configuration in force, committed or not. */
+  get configuration(): Configuration {
+    return this.#configuration;
   }
 
   /** True when this replica leads and has applied an entry of its own term: it knows everything that was ever acknowledged. */
@@ -137,6 +152,18 @@ export class Replica {
     } else this.#host.wake(this);
   }
 
+  /**
+   * Appends an entry whose data is for a machine that takes no requests of gateways. It is committed when an entry of the term of
+   * the proposal is applied at its index.
+   */
+  propose(data: Uint8Array): Proposal {
+    if (!this.#serving) return { refused: "not-leader" };
+    const proposal = this.core.propose(data, this.#leadership.term);
+    if (proposal.refused === undefined) this.#unpersistedProposals++;
+    this.#host.wake(this);
+    return proposal;
+  }
+
   #accept(connection: GatewayConnection, correlation: number, request: Uint8Array): RequestStatus | undefined {
     if (!this.#serving) return RequestStatus.notLeader;
     if (isQuery(request)) {
@@ -145,10 +172,12 @@ export class Replica {
     }
     if (!validateCommand(request)) return RequestStatus.malformed;
     if (this.#host.storageFull && request[0] === opCodes.post) return RequestStatus.storageFull;
+    if (this.#host.saturated) return RequestStatus.overloaded;
     return this.#commands.enqueue(connection, correlation, request) ? undefined : RequestStatus.overloaded;
   }
 
   step(message: Message): void {
+    if (this.#stopped) return;
     this.core.step(message);
     if (message.type === "heartbeat" || message.type === "heartbeat-reply") this.#sendOrWake();
     else this.#host.wake(this);
@@ -165,11 +194,24 @@ export class Replica {
 
   /** One tick of the shard's ticker; proposes an entry without commands when something expires and nothing else is on its way. */
   tick(): void {
+    if (this.#stopped) return;
     this.core.tick();
     if (this.#serving && this.#machine.nextDeadlineMs <= this.#host.clock.wallMs()) this.#proposeTick();
     // Whatever had to wait for the end of a transfer or for a bound of the core tries again.
     if (this.#serving && this.#commands.queuedCount > 0) this.#host.wake(this);
     else this.#sendOrWake();
+  }
+
+  /** Called every second: a leader looks after its followers. */
+  pace(): void {
+    if (!this.#serving) return;
+    const { lastIndex, peers } = this.core.status();
+    this.#pace.observe(this.#host.clock.monotonicMs(), lastIndex, peers);
+  }
+
+  /** Bytes a second to which proposals are held for a slow follower's sake; undefined: none. */
+  get pacedBytesPerSecond(): number | undefined {
+    return this.#pace.bytesPerSecond;
   }
 
   #proposeTick(): void {
@@ -178,9 +220,16 @@ export class Replica {
     this.#propose(0);
   }
 
-  /** The log is about to close: nothing is read from it any more, and whoever waits finds another node. */
+  /** This replica is about to be removed, or the log to close: nothing is asked of the log any more, whoever waits finds another node. */
   stop(): void {
     this.#stopped = true;
+  }
+
+  /** After `stop`, when the node goes on without this replica. */
+  turnAway(): void {
+    this.#serving = false;
+    this.#commands.failAll();
+    this.#reads.failAll();
   }
 
   /** Something outside told the core news: there is work. */
@@ -200,6 +249,7 @@ export class Replica {
 
   /** What others wait for: proposes, and drains the core. Called once per event-loop turn in which it is awake. */
   turn(): void {
+    if (this.#stopped) return;
     this.#proposeQueued();
     const context = this.#reads.nextContext();
     if (context !== undefined) this.core.readIndex(context);
@@ -227,6 +277,7 @@ export class Replica {
     while (this.#serving && this.#commands.queuedCount > 0) {
       const whole = this.#commands.queuedBytes >= nodeLimits.entryBytesMax;
       if (this.#unpersistedProposals >= (whole ? nodeLimits.unpersistedEntriesMax : 1)) return;
+      if (!this.#pace.isOpen) return;
       this.#entry.begin(this.#nextTimestampMs());
       const count = this.#commands.peek((command) => {
         this.#entry.add(command);
@@ -237,8 +288,10 @@ export class Replica {
 
   #propose(count: number): boolean {
     const { term } = this.#leadership;
-    const proposal = this.core.propose(this.#entry.finish(), term);
+    const data = this.#entry.finish();
+    const proposal = this.core.propose(data, term);
     if (proposal.refused !== undefined) return false;
+    this.#pace.proposed(data.length);
     this.#unpersistedProposals++;
     this.#commands.proposed(count, proposal.index, term, this.#host.clock.monotonicMs());
     return true;
@@ -251,6 +304,7 @@ export class Replica {
   }
 
   #carryOut(ready: Ready): void {
+    if (ready.configuration !== undefined) this.#configuration = ready.configuration;
     if (ready.leadership !== undefined) this.#leadershipMoved(ready.leadership);
     for (const message of ready.sendNow) this.#host.send(this.group, message);
     this.#persist(ready);
@@ -270,6 +324,7 @@ export class Replica {
     this.#leadership = next;
     if (!sameReign) {
       this.#serving = false;
+      this.#pace.reset();
       this.#unpersistedProposals = 0;
       this.#commands.failAll();
       this.#reads.failAll();
@@ -301,6 +356,7 @@ export class Replica {
   #durable(flight: PersistInFlight, reign: number, proposals: number): void {
     const first = this.#persisting.shift();
     assert(first === flight, "orders become durable in order");
+    if (this.#stopped) return;
     if (reign !== 0 && this.#leadership.role === "leader" && this.#leadership.term === reign)
       this.#unpersistedProposals -= proposals;
     this.core.persisted(flight.sequence);
@@ -401,11 +457,13 @@ export class Replica {
 
   /** A snapshot took the place of the whole state. */
   snapshotInstalled(snapshot: SnapshotMeta, machine: Machine): void {
+    if (this.#stopped) return;
     this.#machine = machine;
     this.#installing = false;
     this.#commitTarget = Math.max(this.#commitTarget, snapshot.index);
     this.#appliedTerm = snapshot.term;
     this.core.snapshotInstalled(snapshot);
+    this.#configuration = snapshot.configuration;
     this.#host.wake(this);
   }
 }

@@ -4,26 +4,27 @@ import { systemClock, systemTimers } from "../base/index.js";
 import { GrpcPeers, splitAddress } from "../peer/index.js";
 import { channelOptions, PROTOCOL_VERSION } from "../rpc/index.js";
 import {
-  type CheckpointStore,
   CorruptionError,
   type DataDirectory,
   DataDirectoryError,
-  openCheckpointStore,
   openDataDirectory,
-  openShardLog,
   RealFileSystem,
-  type RecoveredGroup,
 } from "../storage/index.js";
 import { type Logger, type MetricsServer, startMetricsServer } from "../telemetry/index.js";
-import { type NodeConfig, type RunningProcess, StartRefusal } from "../config/index.js";
+import { advertisedAddress, type NodeConfig, type RunningProcess, StartRefusal } from "../config/index.js";
+import { announceAddress } from "./announce-address.js";
 import { Cleanup } from "./cleanup.js";
+import { registerClusterService } from "./cluster-service.js";
+import { ClusterView } from "./cluster-view.js";
 import { DiskWatch } from "./disk-watch.js";
+import { type Entered, enterCluster } from "./enter-cluster.js";
 import { registerGatewayService } from "./gateway-service.js";
-import { MemberMap } from "./members.js";
+import { MapFile } from "./map-file.js";
 import { NodeMetrics } from "./metrics.js";
-import { openReplica } from "./open-replica.js";
+import { openDisk, type OpenedDisk } from "./open-disk.js";
 import { PeerRegistry } from "./peer-registry.js";
-import { Shard } from "./shard.js";
+import type { Shard } from "./shard.js";
+import { StorageNode } from "./storage-node.js";
 
 /** What a node gets from the process that it runs in. */
 export interface NodeContext {
@@ -35,26 +36,29 @@ export interface NodeContext {
 /** What the parts of a starting node share. */
 interface Start extends NodeContext {
   readonly config: NodeConfig;
-  readonly members: MemberMap;
   readonly fileSystem: RealFileSystem;
   readonly cleanup: Cleanup;
+  readonly data: DataDirectory;
+  readonly mapFile: MapFile;
 }
 
 const MIB = 1_048_576;
 
 /** Starts a storage node; resolves when it listens. Rejects with a message that says what to do when it cannot, with everything closed again. */
 export async function runNode(config: NodeConfig, context: NodeContext): Promise<RunningProcess> {
-  const members = new MemberMap(config.members, config.partitions, config.replicationFactor);
   const fileSystem = new RealFileSystem();
   const { dataDir: path, clusterId, nodeId } = config;
   const cleanup = new Cleanup();
   try {
-    const data = await refusing(openDataDirectory({ path, clusterId, nodeId, fileSystem }));
+    const reset = config.replaceData;
+    const data = await refusing(openDataDirectory({ path, clusterId, nodeId, fileSystem, reset }));
     cleanup.add(() => data.close());
-    const shard = await refusing(startNode({ ...context, config, members, fileSystem, cleanup }, data));
+    const mapFile = new MapFile(fileSystem, path);
+    const node = await refusing(startNode({ ...context, config, fileSystem, cleanup, data, mapFile }));
     return {
+      over: node.over,
       stop: async () => {
-        await drain(shard, config.drainMs, context.log);
+        await drain(node.shard, config.drainMs, context.log);
         await cleanup.run();
         context.log.info("node stopped");
       },
@@ -78,11 +82,18 @@ async function refusing<T>(starting: Promise<T>): Promise<T> {
   }
 }
 
-async function startNode(start: Start, data: DataDirectory): Promise<Shard> {
-  const { config, members, log, cleanup } = start;
+async function startNode(start: Start): Promise<StorageNode> {
+  const { config, log, cleanup, data, fileSystem } = start;
+  const entered = await enterCluster(start);
+  const view = new ClusterView(config.nodeId, data.incarnation, entered.map);
+  const registry = await PeerRegistry.open(fileSystem, config.dataDir);
   const metrics = new NodeMetrics();
-  const disk = new DiskWatch(start.fileSystem, config.dataDir, log);
-  const { shard, registry } = await openShard(start, data, metrics, disk);
+  const disk = new DiskWatch(fileSystem, config.dataDir, log);
+  const opened = await openDisk({ ...start, view, mapWasStored: entered.stored, observer: metrics, disk });
+  const node = makeNode(start, entered, view, opened, registry, metrics);
+  cleanup.add(() => node.close());
+  await node.recover(opened.groups);
+  const { shard } = node;
   disk.onChange((full) => {
     shard.storageFull = full;
   });
@@ -91,16 +102,11 @@ async function startNode(start: Start, data: DataDirectory): Promise<Shard> {
   cleanup.add(() => {
     server.forceShutdown();
   });
-  const peers = makePeers(start, shard, registry, data.incarnation);
+  const peers = makePeers(start, node, registry);
   peers.register(server);
-  registerGatewayService(server, {
-    clusterId: config.clusterId,
-    nodeId: config.nodeId,
-    members,
-    shard,
-    timers: systemTimers,
-    log,
-  });
+  const { clusterId, nodeId } = config;
+  registerGatewayService(server, { clusterId, nodeId, view, shard, timers: systemTimers, log });
+  registerClusterService(server, { clusterId, view, shard, meta: node.meta, member: node.member, log });
   await bind(server, config.listen);
   metrics.watch(shard, shard.log, disk, peers);
   const operations = await serveOperations(config, metrics, shard);
@@ -108,57 +114,39 @@ async function startNode(start: Start, data: DataDirectory): Promise<Shard> {
   cleanup.add(() => peers.close());
   cleanup.add(() => {
     disk.stop();
-    shard.stop();
+    node.stop();
   });
   disk.start(systemTimers);
+  node.start(peers);
   peers.start();
-  shard.start(peers);
-  log.info({ listen: config.listen, partitions: shard.replicas.size }, "node started");
-  return shard;
+  const announcing = announceAddress(view, advertisedAddress(config), config.clusterId, systemTimers, log);
+  cleanup.add(() => {
+    announcing.stop();
+  });
+  log.info({ listen: config.listen, replicas: shard.replicas.size, mapVersion: view.map.version }, "node started");
+  return node;
 }
 
-/** Opens what is on disk, and the replicas in it. */
-async function openShard(
-  start: Start,
-  data: DataDirectory,
+function makeNode(
+  { config, data, mapFile, log, fatal }: Start,
+  entered: Entered,
+  view: ClusterView,
+  opened: OpenedDisk,
+  registry: PeerRegistry,
   metrics: NodeMetrics,
-  disk: DiskWatch,
-): Promise<{ readonly shard: Shard; readonly registry: PeerRegistry }> {
-  const { config, members, fileSystem, log, fatal, cleanup } = start;
-  const store = await openCheckpointStore({ directory: data.storeDirectory(0) });
-  cleanup.add(() => store.close());
-  const opened = await openShardLog({
-    directory: data.logDirectory(0),
-    clusterId: config.clusterId,
-    nodeId: config.nodeId,
-    shard: 0,
-    fileSystem,
-    segmentBytes: config.segmentMib * MIB,
-    observer: metrics,
-    onFatal: fatal,
-    onSpaceLow: (low) => {
-      disk.noteSpaceLow(low);
-    },
-  });
-  cleanup.add(() => opened.log.close());
-  const shard = new Shard({
-    nodeId: config.nodeId,
-    members,
-    clock: systemClock,
-    timers: systemTimers,
-    log: opened.log,
-    store,
-    logger: log,
-    tickMs: config.tickMs,
+): StorageNode {
+  const { tickMs, heartbeatTicks, electionTicks, movesMax, clockSkewMaxMs } = config;
+  return new StorageNode({
+    ...{ view, mapStore: mapFile, mapWasStored: entered.stored, log: opened.log, store: opened.store },
+    ...{ clock: systemClock, timers: systemTimers, logger: log, dataDirectory: data.path },
+    ...{ tickMs, heartbeatTicks, electionTicks, movesMax, clockSkewMaxMs },
     checkpointLogBytes: config.checkpointLogMib * MIB,
     logSegmentsMax: logSegmentsMax(config),
     observer: metrics,
+    newSeed: () => randomBytes(4).readUInt32LE(),
+    incarnationOf: (node) => registry.incarnationOf(node),
     fatal,
   });
-  cleanup.add(() => shard.close());
-  const registry = await PeerRegistry.open(fileSystem, config.dataDir);
-  await openReplicas(start, shard, opened.groups, store, registry);
-  return { shard, registry };
 }
 
 /** Twice what checkpoints leave behind when every partition is busy: beyond it, idle partitions hold segments back. */
@@ -185,77 +173,25 @@ function serveOperations(config: NodeConfig, metrics: NodeMetrics, shard: Shard)
   });
 }
 
-async function openReplicas(
-  { config, members }: Start,
-  shard: Shard,
-  groups: readonly RecoveredGroup[],
-  store: CheckpointStore,
-  registry: PeerRegistry,
-): Promise<void> {
-  const { nodeId } = config;
-  const recovered = new Map(groups.map((group) => [group.group, group]));
-  const held: number[] = [];
-  for (let partition = 0; partition < members.partitionCount; partition++)
-    if (members.nodesOf(partition).includes(nodeId)) held.push(partition);
-  const strange = [...recovered.keys()].filter((group) => !held.includes(group));
-  if (strange.length > 0)
-    throw new StartRefusal(
-      `${config.dataDir} holds partitions ${strange.join(", ")}, which this node has no part in under the given ` +
-        `--members, --partitions and --replication-factor: start it with the values it had before`,
-    );
-  // Peers are met only after every replica is in the log.
-  const lost = held.filter((partition) => !recovered.has(partition));
-  if (lost.length > 0 && registry.isKnown)
-    throw new StartRefusal(
-      `${config.dataDir} belongs to a node that has met its peers, but its log knows nothing of partitions ` +
-        `${lost.join(", ")}: it is gone, and with it votes and messages that it promised to keep: restore the whole data folder`,
-    );
-  const opening = held.map(async (partition) => {
-    const { replica, checkpoint } = await openReplica(
-      {
-        dataDirectory: config.dataDir,
-        nodeId,
-        members,
-        log: shard.log,
-        store,
-        host: shard,
-        heartbeatTicks: config.heartbeatTicks,
-        electionTicks: config.electionTicks,
-        newIncarnation: () => randomBytes(8).toString("hex"),
-        newSeed: () => randomBytes(4).readUInt32LE(),
-      },
-      partition,
-      recovered.get(partition),
-    );
-    shard.add(replica, checkpoint);
-  });
-  // All of them come to an end before anything is closed again.
-  const failed = (await Promise.allSettled(opening)).find((result) => result.status === "rejected");
-  if (failed !== undefined) throw failed.reason;
-}
-
-function makePeers(
-  { config, members, log }: Start,
-  shard: Shard,
-  registry: PeerRegistry,
-  incarnation: string,
-): GrpcPeers {
-  const others = members.members.filter((member) => member.id !== config.nodeId);
+function makePeers({ config, data, log }: Start, node: StorageNode, registry: PeerRegistry): GrpcPeers {
+  const { view, member } = node;
   return new GrpcPeers({
     rules: {
       own: {
         protocolVersion: PROTOCOL_VERSION,
         clusterId: config.clusterId,
         nodeId: config.nodeId,
-        incarnation,
-        partitionCount: members.partitionCount,
+        incarnation: data.incarnation,
+        partitionCount: view.partitionCount,
       },
-      memberIds: new Set(members.members.map((member) => member.id)),
-      incarnationOf: (node) => registry.incarnationOf(node),
-      rememberIncarnation: (node, value) => registry.remember(node, value),
+      standingOf: (id, incarnation) => view.standingOf(id, incarnation),
+      incarnationOf: (id) => view.incarnationOf(id) ?? registry.incarnationOf(id),
+      rememberIncarnation: (id, incarnation) => registry.remember(id, incarnation),
     },
-    peers: new Map(others.map((member) => [member.id, member.address])),
-    handlers: shard,
+    handlers: member,
+    onEvicted: (reason) => {
+      node.evicted(reason);
+    },
     timers: systemTimers,
     log,
   });

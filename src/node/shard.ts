@@ -1,4 +1,5 @@
 import { type Clock, DecodeError, type Timer, type Timers } from "../base/index.js";
+import { metaGroup, seatOf } from "../cluster/index.js";
 import { RequestStatus } from "../contract/index.js";
 import {
   MessageFrame,
@@ -8,14 +9,15 @@ import {
   readMessages,
   type SnapshotPart,
 } from "../peer/index.js";
-import type { Message, SnapshotMeta, SnapshotOrder } from "../raft/index.js";
+import type { MachineLoader } from "../partition/index.js";
+import type { Message, ReplicaId, SnapshotMeta, SnapshotOrder } from "../raft/index.js";
 import type { GroupId, SegmentedShardLog, ViewableCheckpointStore } from "../storage/index.js";
 import { type Logger, SteadyReadiness } from "../telemetry/index.js";
 import { Balancer } from "./balancer.js";
 import { Checkpointer } from "./checkpointer.js";
+import type { ClusterView } from "./cluster-view.js";
 import type { GatewayConnection, LeaderUpdateInit } from "./gateway-connection.js";
 import { nodeLimits } from "./limits.js";
-import type { MemberMap } from "./members.js";
 import type { Replica, ReplicaHost } from "./replica.js";
 import type { ShardObserver } from "./shard-observer.js";
 import { SnapshotTransfers } from "./snapshot-transfers.js";
@@ -23,8 +25,7 @@ import { TurnBudget } from "./turn-budget.js";
 import { WorkQueue } from "./work-queue.js";
 
 export interface ShardOptions {
-  readonly nodeId: NodeId;
-  readonly members: MemberMap;
+  readonly view: ClusterView;
   readonly clock: Clock;
   readonly timers: Timers;
   readonly log: SegmentedShardLog;
@@ -32,11 +33,13 @@ export interface ShardOptions {
   readonly logger: Logger;
   /** Milliseconds of one Raft tick. */
   readonly tickMs: number;
-  /** Payload bytes of a partition's log beyond its checkpoint that make the next checkpoint due. */
+  /** Bytes that a partition takes up in the log beyond its checkpoint, padding included, that make the next checkpoint due. */
   readonly checkpointLogBytes: number;
   /** Segments of the log beyond which partitions that keep old ones alive are checkpointed first. */
   readonly logSegmentsMax: number;
   readonly observer: ShardObserver;
+  /** A loader of the state machine of a group. */
+  loaderOf(group: GroupId): MachineLoader;
   fatal(error: Error): void;
 }
 
@@ -44,10 +47,11 @@ export interface ShardOptions {
  * One event loop's worth of a node: all replicas on it, their one log, one ticker, and a frame per peer and per gateway and
  * turn. Work is gathered while events come in and done once per event-loop turn.
  */
-export class Shard implements ReplicaHost, PeerHandlers {
+export class Shard implements ReplicaHost, Omit<PeerHandlers, "connected" | "control"> {
   readonly clock: Clock;
   readonly log: SegmentedShardLog;
   storageFull = false;
+  saturated = false;
   readonly #options: ShardOptions;
   readonly #replicas = new Map<GroupId, Replica>();
   readonly #gateways = new Set<GatewayConnection>();
@@ -57,7 +61,9 @@ export class Shard implements ReplicaHost, PeerHandlers {
   readonly #transfers: SnapshotTransfers;
   readonly #balancer: Balancer;
   readonly #readiness: SteadyReadiness;
-  readonly #isConnected = (node: NodeId): boolean => this.#network?.isConnected(node) ?? false;
+  /** Nodes to which no leadership is handed. */
+  isUnfit: (node: NodeId) => boolean = () => false;
+  readonly #mayTakeOver = (node: NodeId): boolean => this.#isConnected(node) && !this.isUnfit(node);
   #network: PeerNetwork | undefined;
   readonly #budget: TurnBudget;
   readonly #awake: WorkQueue<Replica>;
@@ -72,6 +78,7 @@ export class Shard implements ReplicaHost, PeerHandlers {
   #gatewaysDropped = 0;
   #peerFramesDropped = 0;
   #draining = false;
+  #standsAside = false;
   #stopped = false;
 
   constructor(options: ShardOptions) {
@@ -81,7 +88,7 @@ export class Shard implements ReplicaHost, PeerHandlers {
     this.#checkpointer = new Checkpointer(options);
     this.#transfers = new SnapshotTransfers(options, this.#checkpointer);
     this.#readiness = new SteadyReadiness(options.clock, nodeLimits.unreadyGraceMs);
-    this.#balancer = new Balancer(options.nodeId, options.members);
+    this.#balancer = new Balancer(options.view, options.clock);
     this.#budget = new TurnBudget(options.clock);
     this.#awake = new WorkQueue(this.#budget);
     this.#working = new WorkQueue(this.#budget);
@@ -133,6 +140,29 @@ export class Shard implements ReplicaHost, PeerHandlers {
   add(replica: Replica, checkpoint: SnapshotMeta | undefined): void {
     this.#replicas.set(replica.group, replica);
     if (checkpoint !== undefined) this.#checkpointer.adopt(replica.group, checkpoint);
+    if (this.#network !== undefined) this.wake(replica);
+  }
+
+  /**
+   * Removes whatever there is of a group: the replica stops at once, its log and its checkpoint are gone when this resolves. For
+   * groups that others hold now, or whose data is of no use.
+   */
+  async discard(group: GroupId): Promise<void> {
+    const replica = this.#replicas.get(group);
+    if (replica !== undefined) {
+      this.#replicas.delete(group);
+      replica.stop();
+      replica.turnAway();
+      this.#transfers.forget(replica);
+      this.#options.observer.leaderChanged(replica);
+    }
+    await this.#checkpointer.exclusively(async () => {
+      if (this.#stopped) return;
+      this.#checkpointer.forget(group);
+      // In this order: what a crash leaves is a log that lacks its checkpoint, which is known to be of no use.
+      await this.#options.store.clear(group);
+      if (this.log.holds(group)) await this.log.removeGroup(group);
+    });
   }
 
   /** Starts ticking. */
@@ -167,9 +197,20 @@ export class Shard implements ReplicaHost, PeerHandlers {
     return !this.#draining && this.#readiness.ready;
   }
 
+  #isConnected(node: NodeId): boolean {
+    return this.#network?.isConnected(node) ?? false;
+  }
+
   #noteReadiness(): void {
     for (const replica of this.#replicas.values()) if (replica.leadership.leader === 0 || replica.isCatchingUp) return;
     this.#readiness.note(true);
+  }
+
+  #noteSaturation(): void {
+    let queuedBytes = 0;
+    for (const replica of this.#replicas.values()) queuedBytes += replica.queuedBytes;
+    const { pendingBytes } = this.log.stats();
+    this.saturated = queuedBytes > nodeLimits.shardQueuedBytesMax || pendingBytes > nodeLimits.logPendingBytesMax;
   }
 
   /** Waits for a checkpoint that is being written or installed, and for those who read one; call after `stop`. */
@@ -181,19 +222,31 @@ export class Shard implements ReplicaHost, PeerHandlers {
   #tick(ticks: number): void {
     for (const replica of this.#replicas.values()) replica.tick();
     this.#noteReadiness();
+    this.#noteSaturation();
     const second = Math.max(1, Math.round(1_000 / this.#options.tickMs));
     if (ticks % second !== 0) return;
+    for (const replica of this.#replicas.values()) replica.pace();
     this.#checkpointer.checkDue(this.#replicas);
     this.#transfers.sweep();
-    if (ticks % (2 * second) === 0 && !this.#draining) this.#balance();
+    if (ticks % (2 * second) === 0 && !this.#draining && !this.#standsAside) this.#balance();
   }
 
   #balance(): void {
-    for (const move of this.#balancer.moves(this.#replicas.values(), this.#isConnected)) {
-      if (!move.replica.core.transferLeadership(move.to)) continue;
-      this.#leaderTransfers++;
-      this.wake(move.replica);
-    }
+    for (const move of this.#balancer.moves(this.#replicas.values(), this.#mayTakeOver))
+      if (this.transfer(move.replica, move.to)) this.#balancer.began(move);
+  }
+
+  /** Voters of a group in reach, the one with the longest log first. */
+  successors(replica: Replica): ReplicaId[] {
+    return this.#balancer.successors(replica, this.#mayTakeOver);
+  }
+
+  /** Begins to hand a leadership over; false when that one cannot take it soon. */
+  transfer(replica: Replica, to: ReplicaId): boolean {
+    if (!replica.core.transferLeadership(to)) return false;
+    this.#leaderTransfers++;
+    this.wake(replica);
+    return true;
   }
 
   /**
@@ -202,14 +255,31 @@ export class Shard implements ReplicaHost, PeerHandlers {
    */
   drain(): number {
     this.#draining = true;
+    return this.#handOver(this.#replicas.values());
+  }
+
+  /** How many leaderships are left that somebody in reach could take. */
+  #handOver(replicas: Iterable<Replica>): number {
     let left = 0;
-    for (const replica of this.#replicas.values()) {
+    for (const replica of replicas) {
       if (replica.leadership.role !== "leader") continue;
-      const successors = this.#balancer.successors(replica, this.#isConnected);
+      const successors = this.successors(replica);
       if (successors.length > 0) left++;
       if (successors.some((target) => replica.core.transferLeadership(target))) this.wake(replica);
     }
     return left;
+  }
+
+  /** Replicas for which `shall` holds do not campaign from now on, and hand over what they lead. */
+  standAside(shall: (replica: Replica) => boolean): void {
+    const aside: Replica[] = [];
+    for (const replica of this.#replicas.values()) {
+      const stands = shall(replica);
+      replica.core.standAside(stands);
+      if (stands) aside.push(replica);
+    }
+    this.#standsAside = aside.length > 0;
+    this.#handOver(aside);
   }
 
   /** Leaderships held here. */
@@ -227,8 +297,18 @@ export class Shard implements ReplicaHost, PeerHandlers {
       return;
     }
     this.#gateways.add(connection);
-    for (const replica of this.#replicas.values()) connection.pushLeader(this.#leaderUpdate(replica));
+    for (const replica of this.#replicas.values())
+      if (replica.group !== metaGroup) connection.pushLeader(this.#leaderUpdate(replica));
     this.touched(connection);
+  }
+
+  /** The cluster map changed: gateways learn which nodes there are. */
+  membershipChanged(): void {
+    const membership = this.#options.view.membership();
+    for (const connection of this.#gateways) {
+      connection.pushMembership(membership);
+      this.touched(connection);
+    }
   }
 
   detach(connection: GatewayConnection): void {
@@ -238,7 +318,7 @@ export class Shard implements ReplicaHost, PeerHandlers {
   request(connection: GatewayConnection, correlation: number, partition: number, request: Uint8Array): void {
     if (this.#stopped || connection.closed) return;
     const replica = this.#replicas.get(partition);
-    if (replica !== undefined) {
+    if (replica !== undefined && partition !== metaGroup) {
       replica.request(connection, correlation, request);
       return;
     }
@@ -252,7 +332,7 @@ export class Shard implements ReplicaHost, PeerHandlers {
     return {
       partition: replica.group,
       term: BigInt(term),
-      leaderNodeId: leader === 0 ? "" : this.#options.members.nodeOf(leader),
+      leaderNodeId: leader === 0 ? "" : (this.#options.view.nodeOf(leader) ?? ""),
       serving: replica.serving,
     };
   }
@@ -262,14 +342,14 @@ export class Shard implements ReplicaHost, PeerHandlers {
   /** Throws DecodeError, before anything is done, for a frame that does not follow the format. */
   messages(from: NodeId, bytes: Uint8Array): void {
     if (this.#stopped) return;
-    const sender = this.#options.members.replicaIdOf(from);
+    const sender = this.#options.view.seatOfNode(from);
     const messages = readMessages(bytes);
     // Its rows come with it, or the replica would wait for ever for what it accepted.
     if (messages.some(({ message }) => message.type === "snapshot-request"))
       throw new DecodeError("a snapshot is announced by its last part");
     for (const { group, message } of messages) {
       const replica = this.#replicas.get(group);
-      if (replica === undefined || message.from !== sender) continue;
+      if (replica === undefined || seatOf(message.from) !== sender) continue;
       // Whoever is leaving takes no leadership back.
       if (this.#draining && message.type === "timeout-now") continue;
       replica.step(message);
@@ -285,18 +365,29 @@ export class Shard implements ReplicaHost, PeerHandlers {
 
   disconnected(node: NodeId, processGone: boolean): void {
     if (this.#stopped) return;
-    const peer = this.#options.members.replicaIdOf(node);
     this.#transfers.disconnected(node);
-    for (const replica of this.#replicas.values()) {
+    this.#eachReplicaOn(node, (replica, peer) => {
       replica.peerUnreachable(peer);
       if (processGone) replica.peerDown(peer);
+    });
+  }
+
+  /** Calls `visit` for every group here that has a replica on `node`. */
+  #eachReplicaOn(node: NodeId, visit: (replica: Replica, peer: ReplicaId) => void): void {
+    const seat = this.#options.view.seatOfNode(node);
+    for (const replica of this.#replicas.values()) {
+      const { voters, outgoing, learners } = replica.configuration;
+      for (const ids of [voters, outgoing, learners])
+        for (const id of ids) if (seatOf(id) === seat && id !== replica.id) visit(replica, id);
     }
   }
 
   // --- what replicas ask of their host
 
   send(group: GroupId, message: Message): void {
-    const node = this.#options.members.nodeOf(message.to);
+    const node = this.#options.view.nodeOf(message.to);
+    // Its node is no member any more, or not known yet: lost, like a message on a broken stream.
+    if (node === undefined) return;
     let outbox = this.#outboxes.get(node);
     if (outbox === undefined) {
       outbox = new MessageFrame();
@@ -328,6 +419,7 @@ export class Shard implements ReplicaHost, PeerHandlers {
   leadershipChanged(replica: Replica): void {
     this.#options.observer.leaderChanged(replica);
     this.#transfers.leadershipChanged(replica);
+    if (replica.group === metaGroup) return;
     const update = this.#leaderUpdate(replica);
     for (const connection of this.#gateways) {
       connection.pushLeader(update);
@@ -336,7 +428,7 @@ export class Shard implements ReplicaHost, PeerHandlers {
   }
 
   sendSnapshot(replica: Replica, order: SnapshotOrder): void {
-    this.#transfers.send(replica, order, this.#options.members.nodeOf(order.to));
+    this.#transfers.send(replica, order, this.#options.view.nodeOf(order.to));
   }
 
   installSnapshot(replica: Replica, snapshot: SnapshotMeta): void {
@@ -362,7 +454,6 @@ export class Shard implements ReplicaHost, PeerHandlers {
   }
 
   #turn(): void {
-    this.#turnScheduled = false;
     if (this.#stopped) return;
     this.#budget.begin();
     // First what other nodes wait for, votes above all: it is short. No election waits for anybody's state machine.
@@ -371,11 +462,12 @@ export class Shard implements ReplicaHost, PeerHandlers {
       replica.turn();
       if (replica.hasWork) this.#working.add(replica);
     });
-    for (const [node, outbox] of this.#outboxes) if (outbox.length > 0) this.#flushOutbox(node, outbox);
+    this.#flushOutboxes();
     this.#working.serve((replica) => {
       replica.work(this.#budget);
       if (replica.hasWork) this.#working.add(replica);
     });
+    this.#flushOutboxes();
     const touched = this.#touched;
     this.#touched = [];
     for (const connection of touched) {
@@ -384,7 +476,13 @@ export class Shard implements ReplicaHost, PeerHandlers {
       // It did not take its answers: whatever else is meant for it would only pile up.
       if (connection.closed && this.#gateways.delete(connection)) this.#gatewaysDropped++;
     }
-    if (!this.#awake.isEmpty || !this.#working.isEmpty) this.#scheduleTurn();
+    // Not before: what this turn sent and answered is on its way and needs no turn of its own.
+    this.#turnScheduled = false;
+    if (!this.#awake.isEmpty || !this.#working.isEmpty || this.#touched.length > 0) this.#scheduleTurn();
+  }
+
+  #flushOutboxes(): void {
+    for (const [node, outbox] of this.#outboxes) if (outbox.length > 0) this.#flushOutbox(node, outbox);
   }
 
   #flushOutbox(node: NodeId, outbox: MessageFrame): void {
@@ -393,7 +491,8 @@ export class Shard implements ReplicaHost, PeerHandlers {
     if (sent || !this.#isConnected(node)) return;
     this.#peerFramesDropped++;
     // The stream's buffer is full: the messages are lost, and every group must probe the peer afresh.
-    const peer = this.#options.members.replicaIdOf(node);
-    for (const replica of this.#replicas.values()) replica.peerUnreachable(peer);
+    this.#eachReplicaOn(node, (replica, peer) => {
+      replica.peerUnreachable(peer);
+    });
   }
 }

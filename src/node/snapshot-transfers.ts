@@ -1,5 +1,4 @@
 import { ByteReader, ByteWriter, DecodeError } from "../base/index.js";
-import { loadMachine, type MachineLoader } from "../partition/index.js";
 import { type NodeId, type PeerNetwork, readMessage, type SnapshotPart, writeMessage } from "../peer/index.js";
 import type { Message, ReplicaId, SnapshotMeta, SnapshotOrder } from "../raft/index.js";
 import type { GroupId, Row, StagedCheckpoint } from "../storage/index.js";
@@ -83,9 +82,9 @@ export class SnapshotTransfers {
   // --- sending
 
   /** Carries out a SnapshotOrder; when too many run already the core is told that it failed and asks again. */
-  send(replica: Replica, order: SnapshotOrder, node: NodeId): void {
+  send(replica: Replica, order: SnapshotOrder, node: NodeId | undefined): void {
     if (this.#stopped) return;
-    if (this.#outgoing.size >= nodeLimits.outgoingSnapshotsMax) {
+    if (node === undefined || this.#outgoing.size >= nodeLimits.outgoingSnapshotsMax) {
       this.#refused.push({ replica, to: order.to });
       return;
     }
@@ -200,6 +199,14 @@ export class SnapshotTransfers {
     if (replica.leadership.role === "leader") return;
     this.#refused = this.#refused.filter((order) => order.replica !== replica);
     for (const outgoing of this.#outgoing.values()) if (outgoing.replica === replica) this.#abort(outgoing);
+  }
+
+  /** A replica is removed: nothing of its group is sent or received any more. */
+  forget(replica: Replica): void {
+    this.#refused = this.#refused.filter((order) => order.replica !== replica);
+    for (const outgoing of this.#outgoing.values()) if (outgoing.replica === replica) this.#abort(outgoing);
+    const incoming = this.#incoming.get(replica.group);
+    if (incoming !== undefined) this.#abandon(replica.group, incoming);
   }
 
   /** Ends transfers whose receiver went silent, and answers orders that found no slot. Called every second. */
@@ -320,7 +327,7 @@ export class SnapshotTransfers {
     await (await incoming.staged).commit(snapshot);
     const { term, vote } = replica.core.status();
     await log.installSnapshot(group, snapshot, { term, vote, commit: snapshot.index });
-    const loader: MachineLoader = loadMachine();
+    const loader = this.#options.loaderOf(group);
     for await (const rows of store.rows(group)) loader.add(rows);
     this.#checkpointer.adopt(group, snapshot);
     replica.snapshotInstalled(snapshot, loader.finish(snapshot.index));

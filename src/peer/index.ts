@@ -4,7 +4,7 @@
  * had before are heard; what waits for a slow peer is bounded.
  */
 export { GrpcPeers, type GrpcPeersOptions } from "./grpc-peers.js";
-export type { IdentityRules, PeerIdentity } from "./identity-check.js";
+export type { IdentityRules, PeerIdentity, Standing } from "./identity-check.js";
 export { MessageFrame } from "./message-frame.js";
 export { type GroupMessage, readMessage, readMessages, writeMessage } from "./message-codec.js";
 export type { NodeId, PeerHandlers, PeerNetwork, SnapshotPart } from "./network.js";

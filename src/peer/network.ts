@@ -13,14 +13,19 @@ export interface SnapshotPart {
   readonly failed: boolean;
 }
 
-/** What the host of a network hears. Calls never overlap. */
+/** What the host of a network hears. Calls never overlap, unless the host changes the peers while it is called. */
 export interface PeerHandlers {
   /** Raft messages of many groups from an authenticated node: see readMessages. */
   messages(from: NodeId, bytes: Uint8Array): void;
   snapshotPart(from: NodeId, part: SnapshotPart): void;
+  /** News about the cluster itself, in the encoding of src/node. Throws DecodeError, before anything is done, for what does not follow it. */
+  control(from: NodeId, bytes: Uint8Array): void;
   /** A stream to `node` stands. */
-  connected?(node: NodeId): void;
-  /** The stream is gone. `processGone`: nothing listens at its address any more, so the process itself is gone. */
+  connected(node: NodeId): void;
+  /**
+   * The stream is gone. `processGone`: nothing listens at its address any more, so the process itself is gone; told at most once
+   * for a stream that was lost, a while after its end was told.
+   */
   disconnected(node: NodeId, processGone: boolean): void;
 }
 
@@ -29,6 +34,8 @@ export interface PeerNetwork {
   /** One frame that MessageFrame made. False when it was dropped: no stream, or its buffer is full. */
   send(to: NodeId, frame: Buffer): boolean;
   sendSnapshotPart(to: NodeId, part: SnapshotPart): boolean;
+  /** News about the cluster itself, as `PeerHandlers.control` takes it. */
+  sendControl(to: NodeId, bytes: Uint8Array): boolean;
   isConnected(node: NodeId): boolean;
   close(): Promise<void>;
 }

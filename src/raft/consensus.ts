@@ -25,6 +25,7 @@ export interface PeerStatus {
   readonly id: ReplicaId;
   readonly match: Index;
   readonly state: "probe" | "replicate" | "snapshot";
+  /** Something was heard of it within one to two election timeouts. */
   readonly recentlyActive: boolean;
   /**
    * It answers, and little of the log is missing there (`caughtUpBytesMax` of payload), for two heartbeat intervals on end: as a

@@ -215,7 +215,7 @@ export class Leader {
     const replaceable = membership.current.voters.some((voter) => voter !== id);
     if (replaceable && (diskStalled || applyLags)) return false;
     const active = quorumIndex(membership.current, this.#activeOf) >= 1;
-    for (const peer of this.#replication.peers) peer.recentlyActive = false;
+    for (const peer of this.#replication.peers) peer.checked();
     return active;
   }
 
@@ -258,8 +258,8 @@ export class Leader {
 
   peers(): PeerStatus[] {
     const { membership } = this.#state;
-    return this.#replication.peers.map(({ id, match, state, recentlyActive, caughtUp }) => {
-      return { id, match, state, recentlyActive, caughtUp, learner: membership.isLearner(id) };
+    return this.#replication.peers.map(({ id, match, state, alive, caughtUp }) => {
+      return { id, match, state, recentlyActive: alive, caughtUp, learner: membership.isLearner(id) };
     });
   }
 

@@ -30,6 +30,8 @@ export class Progress {
   fetch: FetchOrder | undefined;
   /** Something of this term was heard since the last check of the quorum. */
   recentlyActive: boolean;
+  /** The same, of the window before that check: what was only just checked is not silent yet. */
+  #activeBefore = false;
   /** Something was sent in this heartbeat interval that will be answered. */
   spokenTo = false;
   /** Something of this term was heard in this heartbeat interval. */
@@ -42,6 +44,17 @@ export class Progress {
     this.#next = next;
     this.recentlyActive = recentlyActive;
     this.inflights = inflights;
+  }
+
+  /** Something was heard within one to two election timeouts. */
+  get alive(): boolean {
+    return this.recentlyActive || this.#activeBefore;
+  }
+
+  /** The quorum was checked: a new window begins. */
+  checked(): void {
+    this.#activeBefore = this.recentlyActive;
+    this.recentlyActive = false;
   }
 
   get match(): Index {

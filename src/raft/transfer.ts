@@ -25,7 +25,7 @@ export class Transfer {
     const { membership, log } = this.#state;
     if (this.#target === peer.id) return true;
     if (this.active || !membership.current.voters.includes(peer.id)) return false;
-    if (!peer.recentlyActive || peer.state === "snapshot" || peer.match + 1 < log.firstCached) return false;
+    if (!peer.alive || peer.state === "snapshot" || peer.match + 1 < log.firstCached) return false;
     this.#target = peer.id;
     this.#ticks = 0;
     this.#told = false;

@@ -44,6 +44,11 @@ export interface DataDirectory extends NodeIdentity {
   /** Folders of a shard's log and of its checkpoint store; neither is made here. */
   logDirectory(shard: number): string;
   storeDirectory(shard: number): string;
+  /**
+   * Moves a shard's log and store into a new `quarantine-<n>/`, for a shard whose data is damaged: nothing is deleted. Neither may
+   * be open. Resolves to where they are now.
+   */
+  setAside(shard: number): Promise<string>;
   /** Gives the lock back. */
   close(): Promise<void>;
 }
@@ -62,21 +67,35 @@ export async function openDataDirectory(options: DataDirectoryOptions): Promise<
     const known = await readIdentity(superblock, path);
     const identity = known ?? (await createIdentity(options, superblock));
     if (known !== undefined) refuseForeign(options, known);
-    return assemble(path, identity, known === undefined, lock);
+    return assemble(fileSystem, path, identity, known === undefined, lock);
   } catch (error) {
     await lock.release();
     throw error;
   }
 }
 
-function assemble(path: string, identity: NodeIdentity, created: boolean, lock: DirectoryLock): DataDirectory {
-  const shardPath = (shard: number): string => `${path}/shard-${String(shard).padStart(2, "0")}`;
+function assemble(
+  fileSystem: FileSystem,
+  path: string,
+  identity: NodeIdentity,
+  created: boolean,
+  lock: DirectoryLock,
+): DataDirectory {
+  const shardName = (shard: number): string => `shard-${String(shard).padStart(2, "0")}`;
+  const shardPath = (shard: number): string => `${path}/${shardName(shard)}`;
   return {
     ...identity,
     path,
     created,
     logDirectory: (shard) => `${shardPath(shard)}/wal`,
     storeDirectory: (shard) => `${shardPath(shard)}/store`,
+    setAside: async (shard) => {
+      const target = await makeQuarantine(fileSystem, path);
+      await fileSystem.rename(shardPath(shard), `${target}/${shardName(shard)}`);
+      await fileSystem.syncDirectory(target);
+      await fileSystem.syncDirectory(path);
+      return target;
+    },
     close: () => lock.release(),
   };
 }
@@ -136,8 +155,7 @@ async function quarantine(fileSystem: FileSystem, path: string): Promise<void> {
   const names = await fileSystem.list(path);
   const content = names.filter((name) => name !== LOCK_NAME && !name.startsWith(QUARANTINE));
   if (content.length === 0) return;
-  const target = `${path}/${QUARANTINE}${String(names.filter((name) => name.startsWith(QUARANTINE)).length + 1)}`;
-  await fileSystem.makeDirectory(target);
+  const target = await makeQuarantine(fileSystem, path);
   // The identity goes first: a crash in between leaves a folder that is refused, never an identity without its promises.
   const isIdentity = (name: string): boolean => name.startsWith("superblock.");
   for (const names of [content.filter(isIdentity), content.filter((name) => !isIdentity(name))]) {
@@ -145,4 +163,11 @@ async function quarantine(fileSystem: FileSystem, path: string): Promise<void> {
     await fileSystem.syncDirectory(target);
     await fileSystem.syncDirectory(path);
   }
+}
+
+async function makeQuarantine(fileSystem: FileSystem, path: string): Promise<string> {
+  const earlier = (await fileSystem.list(path)).filter((name) => name.startsWith(QUARANTINE)).length;
+  const target = `${path}/${QUARANTINE}${String(earlier + 1)}`;
+  await fileSystem.makeDirectory(target);
+  return target;
 }

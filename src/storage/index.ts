@@ -14,6 +14,7 @@ export { type CheckpointStoreOptions, openCheckpointStore } from "./level-checkp
 export { MemoryCheckpointDisk, openMemoryCheckpointStore } from "./memory-checkpoint-store.js";
 export { type CrashMode, MemoryFileSystem } from "./memory-file-system.js";
 export { RealFileSystem } from "./real-file-system.js";
+export { replaceFile } from "./replace-file.js";
 export type { FlushObserver, GroupId, LogOrder, RecoveredGroup, ShardLog, ShardLogStats } from "./shard-log.js";
 export { type OpenedShardLog, openShardLog, type ShardLogOptions } from "./wal/open-shard-log.js";
 export { restoredAfter } from "./wal/restored.js";

@@ -40,6 +40,8 @@ export interface FlushObserver {
 export interface ShardLog {
   /** Registers a group; durable when the promise resolves. */
   createGroup(group: GroupId, incarnation: string, start: SnapshotMeta): Promise<void>;
+  /** True from `createGroup` or recovery until `removeGroup`. */
+  holds(group: GroupId): boolean;
   removeGroup(group: GroupId): Promise<void>;
   /** Queues an order. `onDurable` is called once, after fdatasync returned, in order of submission. */
   submit(order: LogOrder, onDurable: () => void): void;
@@ -51,7 +53,10 @@ export interface ShardLog {
   installSnapshot(group: GroupId, snapshot: SnapshotMeta, hard: HardState): Promise<void>;
   /** First index that `read` can return. */
   firstIndex(group: GroupId): Index;
-  /** Payload bytes of the group's entries after `index`: how much a restart would replay. */
+  /**
+   * Bytes of the log that the group's entries after `index` take up, with their share of frame headers and padding: what a
+   * restart reads and replays for their sake.
+   */
   bytesAfter(group: GroupId, index: Index): number;
   stats(): ShardLogStats;
   /** Flushes what is queued, writes the clean-shutdown marker, closes. */

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import type { FromLoad, LoadOrder, LoadResult } from "./load-protocol.js";
+import type { FromLoad, LoadOrder, LoadResult, ToLoad } from "./load-protocol.js";
 
 const program = fileURLToPath(new URL("../support/program.mjs", import.meta.url));
 const loadMain = fileURLToPath(new URL("./load-main.ts", import.meta.url));
@@ -29,19 +29,33 @@ export class LoadGenerator {
     return this.#child.pid ?? 0;
   }
 
-  /** `opened` and `closed` are called when the time that is measured begins and ends. One order at a time. */
-  async run(order: LoadOrder, opened: () => void, closed: () => void): Promise<LoadResult> {
+  /**
+   * `opened` and `closed` are called when the time that is measured begins and ends, `period` after each period of an order that
+   * has some. One order at a time.
+   */
+  async run(
+    order: LoadOrder,
+    opened: () => void,
+    closed: () => void,
+    period: (result: LoadResult) => void = () => undefined,
+  ): Promise<LoadResult> {
     let result: LoadResult | undefined;
     const idle = this.#until("idle", (message) => {
       if (message.type === "opened") opened();
+      if (message.type === "period") period(message.result);
       if (message.type !== "closed") return;
       closed();
       result = message.result;
     });
-    this.#child.send({ order });
+    this.#child.send({ order } satisfies ToLoad);
     await idle;
     if (result === undefined) throw new Error("the load generator gave no result");
     return result;
+  }
+
+  /** Ends an order that has periods. */
+  stop(): void {
+    this.#child.send("stop" satisfies ToLoad);
   }
 
   close(): void {

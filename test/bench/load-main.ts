@@ -18,7 +18,8 @@ async function run(order: LoadOrder): Promise<void> {
   await sleep(order.warmupMs);
   tally.open();
   tell({ type: "opened" });
-  if (order.messagesMax > 0) await ended;
+  if (order.periodMs !== undefined) await periods(order.periodMs, tally);
+  else if (order.messagesMax > 0) await ended;
   else await sleep(order.measureMs);
   // What comes while connections hang up is not measured.
   const result = tally.close();
@@ -32,6 +33,28 @@ async function run(order: LoadOrder): Promise<void> {
   tell({ type: "idle" });
 }
 
-process.on("message", (message: ToLoad) => void run(message.order));
+/** Tells of one period after the other, until there is word to stop. */
+async function periods(periodMs: number, tally: LoadTally): Promise<void> {
+  const timer = setInterval(() => {
+    tell({ type: "period", result: tally.close() });
+    tally.open();
+  }, periodMs);
+  await stopped();
+  clearInterval(timer);
+}
+
+function stopped(): Promise<void> {
+  return new Promise((resolve) => {
+    process.on("message", function listen(message: ToLoad) {
+      if (message !== "stop") return;
+      process.off("message", listen);
+      resolve();
+    });
+  });
+}
+
+process.on("message", (message: ToLoad) => {
+  if (message !== "stop") void run(message.order);
+});
 process.once("disconnect", () => process.exit(0));
 tell({ type: "ready" });

@@ -15,6 +15,8 @@ export interface LoadOrder {
   readonly measureMs: number;
   /** Stop posting after this many messages, however long it takes; 0: by time. */
   readonly messagesMax: number;
+  /** Tell what was done in each such time, until told to stop: there is no other end then, and the last one is the result. */
+  readonly periodMs?: number;
 }
 
 export interface LoadResult {
@@ -35,10 +37,8 @@ export interface LoadResult {
   readonly cpuUs: number;
 }
 
-export interface ToLoad {
-  readonly order: LoadOrder;
-}
+export type ToLoad = { readonly order: LoadOrder } | "stop";
 
 /** `opened` and `closed` bracket the time that is measured; `ready` and `idle`: the next order may come. */
 export type FromLoad =
-  { readonly type: "ready" | "opened" | "idle" } | { readonly type: "closed"; readonly result: LoadResult };
+  { readonly type: "ready" | "opened" | "idle" } | { readonly type: "period" | "closed"; readonly result: LoadResult };

@@ -1,5 +1,6 @@
 import { rules, type Rule, type Verdict } from "../check/verdict.js";
 import type { Fault } from "./fault.js";
+import type { ChangeResult } from "./membership-scenario.js";
 import type { Outage } from "./outage.js";
 import type { Tally } from "./tally.js";
 
@@ -27,40 +28,65 @@ const check = (name: string, details: readonly string[]): Check => ({ name, pass
 /** Every rule, and that the run did what it is for: a test that injected nothing proves nothing. */
 export function checksOf(facts: RunFacts): Check[] {
   const { verdict, faults, faultsWanted, outages, tally, deaths, patient } = facts;
-  const { counts } = verdict;
-  const parts = [
-    "acknowledged",
-    "claims",
-    "redelivered",
-    "renewals",
-    "releases",
-    "deleted",
-    "pagings",
-    "reads",
-  ] as const;
-  const idle = [...parts, ...(patient ? (["lapses"] as const) : [])].filter((what) => counts[what] === 0);
   return [
-    ...(Object.keys(rules) as Rule[]).map((rule) => checkRule(rule, verdict)),
+    ...checksOfRules(verdict),
     check(
       "faults were injected, and leaders were among their victims",
       faults.length >= faultsWanted && outages.length > 0
         ? []
         : [`${faults.length} of ${faultsWanted} faults; ${outages.length} partitions lost their leader`],
     ),
-    check(
-      "the workload did everything that it is made of",
-      idle.map((what) => `${what}: none`),
-    ),
+    checkWorkload(verdict, patient ? [...parts, "lapses"] : parts),
     check("no process ended by itself", deaths),
-    check(
-      "every answer was one that the contract knows",
-      [...tally.surprises].map(([what, times]) => `${times} × ${what}`),
-    ),
+    checkAnswers(tally),
     check(
       "every partition came back",
       outages.filter(({ ms }) => ms === Infinity).map(({ partition }) => `partition ${partition} never did`),
     ),
   ];
+}
+
+/** The same for a cluster that was changed, not harmed: then clients that honour `Retry-After` hear of no error at all. */
+export function checksOfChanges(result: ChangeResult, patient: boolean): Check[] {
+  const { verdict, tally, deaths, changes, changesWanted } = result;
+  return [
+    ...checksOfRules(verdict),
+    check(
+      "all changes were made, and the cluster settled after each",
+      changes.length === changesWanted ? [] : [`${changes.length} of ${changesWanted}: ${changes.join(", ")}`],
+    ),
+    checkWorkload(verdict, patient ? [...parts, "lapses"] : partsOfShortRuns),
+    check("no process ended by itself", deaths),
+    checkAnswers(tally),
+    check(
+      "no error reached a client that honours Retry-After",
+      [...tally.answers]
+        .filter(([what]) => / (0|5\d\d)$/.test(what))
+        .map(([what, times]) => `${times} × ${what} (0: no answer)`),
+    ),
+  ];
+}
+
+const partsOfShortRuns = ["acknowledged", "claims", "deleted", "pagings", "reads"] as const;
+const parts = [...partsOfShortRuns, "redelivered", "renewals", "releases"] as const;
+
+function checksOfRules(verdict: Verdict): Check[] {
+  return (Object.keys(rules) as Rule[]).map((rule) => checkRule(rule, verdict));
+}
+
+function checkWorkload({ counts }: Verdict, wanted: readonly (keyof Verdict["counts"])[]): Check {
+  const idle = wanted.filter((what) => counts[what] === 0);
+  return check(
+    "the workload did everything that it is made of",
+    idle.map((what) => `${what}: none`),
+  );
+}
+
+function checkAnswers({ surprises }: Tally): Check {
+  return check(
+    "every answer was one that the contract knows",
+    [...surprises].map(([what, times]) => `${times} × ${what}`),
+  );
 }
 
 function checkRule(rule: Rule, verdict: Verdict): Check {

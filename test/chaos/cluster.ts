@@ -14,10 +14,28 @@ const STOP_MS_MAX = 15_000;
 const METRICS_TIMEOUT_MS = 2_000;
 
 export interface ClusterOptions {
+  /** Founding members, n1 and so on. */
   readonly nodes: number;
+  /** Nodes that there may be one day, joined ones included; default: the founding members. */
+  readonly nodesMax?: number;
   readonly partitions: number;
   /** An empty folder for data and logs. */
   readonly folder: string;
+}
+
+/** How a node is started that is no founding member, or whose disk is new: the same, but for whom it asks. */
+function joining(plan: ProcessPlan, addresses: readonly string[]): ProcessPlan {
+  const args = [...plan.args];
+  const at = args.indexOf("--members");
+  if (at < 0) throw new Error(`${plan.name} is not started with --members`);
+  args.splice(at, 2, "--join", addresses.join(","));
+  return { ...plan, args };
+}
+
+function listenAddress({ name, args }: ProcessPlan): string {
+  const address = args[args.indexOf("--listen") + 1];
+  if (address === undefined) throw new Error(`${name} does not listen`);
+  return address;
 }
 
 /**
@@ -26,7 +44,6 @@ export interface ClusterOptions {
  * exits, and stop by themselves when it is killed.
  */
 export class Cluster {
-  readonly nodes: readonly string[];
   readonly host: string;
   readonly port: number;
   readonly folder: string;
@@ -34,37 +51,44 @@ export class Cluster {
   /** Called when a process ends that nobody killed or stopped. */
   onUnexpectedEnd: (name: string, end: ProcessEnd) => void = () => undefined;
   readonly #entry: string;
-  readonly #plans: ReadonlyMap<string, ProcessPlan>;
+  readonly #gateway: ProcessPlan;
+  /** Of the nodes that are in the cluster now, or about to be. */
+  readonly #nodes: Map<string, ProcessPlan>;
+  /** Of every node that there may be, started as a founding member. */
+  readonly #possible: ReadonlyMap<string, ProcessPlan>;
   readonly #running = new Map<string, ManagedProcess>();
   readonly #expected = new WeakSet<ManagedProcess>();
   readonly #killAtExit = (): void => {
     for (const running of this.#running.values()) running.kill();
   };
 
-  private constructor(plan: ClusterPlan, options: ClusterOptions) {
-    this.nodes = plan.nodes.map((node) => node.name);
+  private constructor(plan: ClusterPlan, possible: readonly ProcessPlan[], options: ClusterOptions) {
     const { hostname, port } = new URL(plan.url);
     this.host = hostname;
     this.port = Number(port);
     this.folder = options.folder;
     this.#entry = freezeBuild(options.folder);
     this.partitions = options.partitions;
-    this.#plans = new Map([...plan.nodes, plan.gateway].map((each) => [each.name, each]));
+    this.#gateway = plan.gateway;
+    this.#nodes = new Map(plan.nodes.map((each) => [each.name, each]));
+    this.#possible = new Map(possible.map((each) => [each.name, each]));
     // First of all: others may want to remove what the processes write to.
     process.prependOnceListener("exit", this.#killAtExit);
   }
 
   /** Resolves when the cluster serves. Throws, with the ends of all logs, when it does not within a minute. */
   static async start(options: ClusterOptions): Promise<Cluster> {
-    const port = await freePorts(2 * (options.nodes + 1) + 1);
-    const { nodes, partitions, folder } = options;
+    const { nodes, nodesMax = nodes, partitions, folder } = options;
+    const port = await freePorts(2 * (nodesMax + 1) + 1);
     const flags = { nodes: String(nodes), partitions: String(partitions), port: String(port) };
-    const bases = { basePort: String(port), metricsBasePort: String(port + nodes + 1) };
+    const bases = { basePort: String(port), metricsBasePort: String(port + nodesMax + 1) };
     const { config } = resolve(devSchema, { ...flags, ...bases }, {});
     const identity = { kind: "marconi-dev-cluster", format: 1, clusterId: randomUUID() } as const;
     const file = { ...identity, nodes, partitions, replicationFactor: devReplicationFactor(config) };
     fs.mkdirSync(path.join(folder, "logs"), { recursive: true });
-    const cluster = new Cluster(planCluster(path.resolve(folder), file, config), options);
+    const where = path.resolve(folder);
+    const possible = planCluster(where, { ...file, nodes: nodesMax }, config).nodes;
+    const cluster = new Cluster(planCluster(where, file, config), possible, options);
     try {
       for (const name of [...cluster.nodes, "gateway"]) cluster.launch(name);
       for (const name of [...cluster.nodes, "gateway"]) await cluster.ready(name);
@@ -73,6 +97,55 @@ export class Cluster {
       throw new Error(`${String(error)}\n${cluster.logs()}`, { cause: error });
     }
     return cluster;
+  }
+
+  /** In the order in which they came. */
+  get nodes(): readonly string[] {
+    return [...this.#nodes.keys()];
+  }
+
+  /** host:port where a node listens. */
+  address(node: string): string {
+    return listenAddress(this.#plan(node));
+  }
+
+  /** Marconi's own commands, run as an operator runs them. */
+  get entry(): string {
+    return this.#entry;
+  }
+
+  /** Starts a new node, which asks the others to take it in. */
+  join(name: string): void {
+    const plan = this.#possible.get(name);
+    if (plan === undefined || this.#nodes.has(name)) throw new Error(`${name} cannot be a new node`);
+    this.#nodes.set(name, joining(plan, this.#addressesBut(name)));
+    this.launch(name);
+  }
+
+  /** The disk of a node that does not run is lost; it is to ask the others to take it in again. */
+  wipe(name: string): void {
+    if (this.isRunning(name)) throw new Error(`${name} runs`);
+    const plan = this.#possible.get(name);
+    if (plan === undefined || !this.#nodes.has(name)) throw new Error(`${name} is not in the cluster`);
+    fs.rmSync(path.join(this.folder, name), { recursive: true });
+    this.#nodes.set(name, joining(plan, this.#addressesBut(name)));
+  }
+
+  /** From now on a node may end by itself: it is being removed from the cluster. */
+  expectEnd(name: string): void {
+    const running = this.#running.get(name);
+    if (running !== undefined) this.#expected.add(running);
+  }
+
+  /** Ends a node that was removed from the cluster, if it has not ended by itself, and forgets it. */
+  async forget(name: string): Promise<void> {
+    await this.stop(name);
+    this.#running.delete(name);
+    this.#nodes.delete(name);
+  }
+
+  #addressesBut(name: string): string[] {
+    return [...this.#nodes].filter(([other]) => other !== name).map(([, plan]) => listenAddress(plan));
   }
 
   /** Starts a process that does not run. */
@@ -142,12 +215,20 @@ export class Cluster {
 
   /** The sum of all samples of a metric, as a process tells it now; 0 when it tells nothing. */
   async metric(name: string, metric: string): Promise<number> {
+    return (await this.samples(name, metric)).reduce((sum, value) => sum + value, 0);
+  }
+
+  /** The values of all samples of a metric, as a process tells them now; none when it tells nothing. */
+  async samples(name: string, metric: string): Promise<number[]> {
     const metrics = await this.#metrics(name);
-    let sum = 0;
-    for (const line of metrics.split("\n"))
-      if (line.startsWith(metric) && /^(\{| )/.test(line.slice(metric.length)))
-        sum += Number(line.slice(line.lastIndexOf(" ") + 1));
-    return sum;
+    return metrics
+      .split("\n")
+      .filter((line) => line.startsWith(metric) && /^(\{| )/.test(line.slice(metric.length)))
+      .map((line) => Number(line.slice(line.lastIndexOf(" ") + 1)));
+  }
+
+  isReady(name: string): Promise<boolean> {
+    return probe(this.#plan(name).readyUrl);
   }
 
   async #metrics(name: string): Promise<string> {
@@ -162,7 +243,7 @@ export class Cluster {
 
   /** The end of every process's log. */
   logs(charsPerLog = 4_000): string {
-    return [...this.#plans.values()]
+    return [...this.#possible.values(), this.#gateway]
       .filter((plan) => fs.existsSync(plan.logFile))
       .map((plan) => `--- ${plan.name}\n${fs.readFileSync(plan.logFile, "utf8").slice(-charsPerLog)}`)
       .join("\n");
@@ -175,7 +256,7 @@ export class Cluster {
   }
 
   #plan(name: string): ProcessPlan {
-    const plan = this.#plans.get(name);
+    const plan = name === this.#gateway.name ? this.#gateway : this.#nodes.get(name);
     if (plan === undefined) throw new Error(`the cluster has no ${name}`);
     return plan;
   }

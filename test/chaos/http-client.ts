@@ -1,4 +1,5 @@
 import http from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
 
 /** Above the gateway's own bound on a request, so that silence means a hang. */
 const TIMEOUT_MS = 30_000;
@@ -7,7 +8,8 @@ export interface Answer {
   /** 0: none came. */
   readonly status: number;
   readonly location: string;
-  readonly retryAfter: boolean;
+  /** Undefined: it was not said that this may be asked again. */
+  readonly retryAfterSec: number | undefined;
   readonly body: unknown;
   readonly error: string;
   /** Of the monotonic clock, milliseconds. */
@@ -15,20 +17,44 @@ export interface Answer {
   readonly complete: number;
 }
 
-/** Requests over kept-alive connections. Never rejects: no answer is an answer too. */
+/** An answer, and what came before it. */
+export interface LastAnswer extends Answer {
+  /** When it was first asked for; earlier than `invoke` if it was refused for a while. */
+  readonly firstInvoke: number;
+  readonly attempts: number;
+}
+
+/**
+ * Requests over kept-alive connections. What is refused with `Retry-After` is asked again after that, as clients should, for as
+ * long as it is told to. Never rejects: no answer is an answer too.
+ */
 export class HttpClient {
   readonly #host: string;
   readonly #port: number;
   readonly #clientId: string;
   readonly #agent = new http.Agent({ keepAlive: true, maxSockets: Infinity });
 
-  constructor(host: string, port: number, clientId: string) {
+  readonly #retryMs: number;
+
+  constructor(host: string, port: number, clientId: string, retryMs: number) {
     this.#host = host;
     this.#port = port;
     this.#clientId = clientId;
+    this.#retryMs = retryMs;
   }
 
-  request(method: string, path: string, body?: unknown): Promise<Answer> {
+  async request(method: string, path: string, body?: unknown): Promise<LastAnswer> {
+    const firstInvoke = performance.now();
+    for (let attempts = 1; ; attempts++) {
+      const answer = await this.#ask(method, path, body);
+      const { retryAfterSec } = answer;
+      if (retryAfterSec === undefined || performance.now() - firstInvoke >= this.#retryMs)
+        return { ...answer, firstInvoke, attempts };
+      await sleep(retryAfterSec * 1_000);
+    }
+  }
+
+  #ask(method: string, path: string, body: unknown): Promise<Answer> {
     const text = body === undefined ? undefined : JSON.stringify(body);
     const headers: Record<string, string | number> = { "Client-ID": this.#clientId };
     if (text !== undefined) {
@@ -37,7 +63,7 @@ export class HttpClient {
     }
     const invoke = performance.now();
     return new Promise((resolve) => {
-      const none = { status: 0, location: "", retryAfter: false, body: undefined, error: "", invoke };
+      const none = { status: 0, location: "", retryAfterSec: undefined, body: undefined, error: "", invoke };
       const fail = (error: Error): void => resolve({ ...none, error: error.message, complete: performance.now() });
       const request = http.request(
         { host: this.#host, port: this.#port, method, path, headers, agent: this.#agent, timeout: TIMEOUT_MS },
@@ -49,8 +75,9 @@ export class HttpClient {
             const complete = performance.now();
             const answer = parse(Buffer.concat(chunks).toString());
             const location = response.headers.location ?? "";
-            const retryAfter = response.headers["retry-after"] !== undefined;
-            resolve({ ...none, ...answer, status: response.statusCode ?? 0, location, retryAfter, complete });
+            const retryAfter = response.headers["retry-after"];
+            const retryAfterSec = retryAfter === undefined ? undefined : Number(retryAfter);
+            resolve({ ...none, ...answer, status: response.statusCode ?? 0, location, retryAfterSec, complete });
           });
         },
       );

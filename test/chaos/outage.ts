@@ -24,6 +24,21 @@ function firstAfter(writer: ProbeWriter, atMs: number): number {
   return first;
 }
 
+/** The longest that a partition acknowledged nothing which was written to it in [fromMs, toMs), although somebody wrote all the time. */
+export function longestSilence(writer: ProbeWriter, fromMs: number, toMs: number): number {
+  const acknowledged = writer.probes
+    .filter(({ ok, complete }) => ok && complete >= fromMs && complete < toMs)
+    .map(({ complete }) => complete)
+    .sort((a, b) => a - b);
+  let longest = 0;
+  let last = fromMs;
+  for (const complete of [...acknowledged, toMs]) {
+    longest = Math.max(longest, complete - last);
+    last = complete;
+  }
+  return longest;
+}
+
 export interface Spread {
   readonly count: number;
   readonly p50: number;

@@ -1,15 +1,19 @@
 import { randomUUID } from "node:crypto";
 import type { HistoryRecord, Timed } from "../check/history.js";
-import { type Answer, HttpClient } from "./http-client.js";
+import { HttpClient, type LastAnswer } from "./http-client.js";
 import { bodyHash, type MessageBody } from "./message-body.js";
 import type { Recorder } from "./recorder.js";
 import type { Tally } from "./tally.js";
+import type { Timeline } from "./timeline.js";
 
 export interface ClientContext {
   readonly host: string;
   readonly port: number;
   readonly recorder: Recorder;
   readonly tally: Tally;
+  readonly timeline: Timeline;
+  /** How long what is answered with `Retry-After` is tried again, in milliseconds; the history has the last attempt. */
+  readonly retryMs: number;
 }
 
 export interface Delivered {
@@ -46,7 +50,7 @@ export class RecordingClient {
   constructor(name: string, context: ClientContext) {
     this.#name = name;
     this.#context = context;
-    this.#http = new HttpClient(context.host, context.port, randomUUID());
+    this.#http = new HttpClient(context.host, context.port, randomUUID(), context.retryMs);
   }
 
   close(): void {
@@ -181,7 +185,7 @@ export class RecordingClient {
     this.#context.recorder.add(record);
   }
 
-  #timed(what: string, queue: string, answer: Answer, ok: readonly number[], fail: readonly number[] = []): Timed {
+  #timed(what: string, queue: string, answer: LastAnswer, ok: readonly number[], fail: readonly number[] = []): Timed {
     const outcome = this.#outcome(what, answer, ok, fail);
     return { process: this.#name, queue, invoke: answer.invoke, complete: answer.complete, outcome };
   }
@@ -192,14 +196,16 @@ export class RecordingClient {
    */
   #outcome(
     what: string,
-    { status, retryAfter, error, body }: Answer,
+    { status, retryAfterSec, error, body, firstInvoke, complete, attempts }: LastAnswer,
     ok: readonly number[],
     fail: readonly number[] = [],
   ): Timed["outcome"] {
+    this.#context.timeline.add(firstInvoke, complete);
     this.#context.tally.answered(what, status);
+    if (attempts > 1 && retryAfterSec === undefined) this.#context.tally.refusedForAWhile += 1;
     if (ok.includes(status)) return "ok";
     if (fail.includes(status)) return "fail";
-    if (status === 503) return retryAfter ? "fail" : "unknown";
+    if (status === 503) return retryAfterSec === undefined ? "unknown" : "fail";
     this.#context.tally.unexpected(`${what}: ${status === 0 ? error : `${status} ${JSON.stringify(body)}`}`);
     return "unknown";
   }

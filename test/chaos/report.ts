@@ -1,7 +1,10 @@
 import type { Check } from "./checks.js";
 import type { Fault } from "./fault.js";
+import type { ChangeResult } from "./membership-scenario.js";
 import { histogramLines, type Outage, spreadOf, worstPerFault } from "./outage.js";
 import type { RunResult } from "./run.js";
+import { stretchLines } from "./stretches.js";
+import type { UnderLoadResult } from "./under-load.js";
 
 const ms = (value: number): string => `${Math.round(value)} ms`;
 
@@ -41,24 +44,47 @@ function faultLine(faults: readonly Fault[]): string {
 }
 
 export function reportLines(result: RunResult, checks: readonly Check[]): string[] {
-  const { counts } = result.verdict;
-  const answers = [...result.tally.answers].sort().map(([what, count]) => `${what}: ${count}`);
   return [
     "",
     `injected: ${faultLine(result.faults)}`,
+    ...workLines(result),
+    `ready again after a start: ${spreadLine(result.faults.flatMap(({ returns }) => returns.map(({ readyMs }) => readyMs)))}`,
+    ...outageLines(result.outages),
+    "",
+    ...checkLines(result, checks),
+  ];
+}
+
+export function changeReportLines(result: ChangeResult, checks: readonly Check[]): string[] {
+  return [
+    "",
+    `changed: ${result.changes.join(", ")}`,
+    ...workLines(result),
+    `${result.tally.refusedForAWhile} operations were done only after they had been refused with Retry-After`,
+    ...stretchLines(result.stretches),
+    "",
+    ...checkLines(result, checks),
+  ];
+}
+
+function workLines({ verdict: { counts }, tally, left }: UnderLoadResult): string[] {
+  const answers = [...tally.answers].sort().map(([what, count]) => `${what}: ${count}`);
+  return [
     `did: ${counts.operations} operations, of which ${counts.failed} failed for certain and ${counts.unknown} with unknown outcome`,
     `  ${counts.acknowledged} messages acknowledged, ${counts.undetermined} undetermined (${counts.recovered} of them turned up)`,
     `  ${counts.claims} claims handed out ${counts.delivered} messages, ${counts.redelivered} of them again, ${counts.lapses} after a lapse`,
     `  ${counts.deleted} messages deleted, ${counts.renewals} renewals, ${counts.releases} releases, ${counts.pagings} pagings of ${counts.pages} pages, ${counts.reads} reads`,
-    `  ${result.left} messages were left for the drain`,
+    `  ${left} messages were left for the drain`,
     `answers: ${answers.join(", ")}`,
-    `ready again after a start: ${spreadLine(result.faults.flatMap(({ returns }) => returns.map(({ readyMs }) => readyMs)))}`,
-    ...outageLines(result.outages),
-    "",
+  ];
+}
+
+function checkLines({ stuck }: UnderLoadResult, checks: readonly Check[]): string[] {
+  return [
     ...checks.flatMap(({ name, passed, details }) => [
       `${passed ? "ok    " : "FAILED"} ${name}`,
       ...details.map((detail) => `         ${detail}`),
     ]),
-    ...(result.stuck === undefined ? [] : [`FAILED the run came to its end`, `         ${String(result.stuck.stack)}`]),
+    ...(stuck === undefined ? [] : [`FAILED the run came to its end`, `         ${String(stuck.stack)}`]),
   ];
 }

@@ -2,6 +2,8 @@
 export class Tally {
   readonly answers = new Map<string, number>();
   readonly surprises = new Map<string, number>();
+  /** Operations that were done in the end after they had been refused with `Retry-After`. */
+  refusedForAWhile = 0;
   /** Messages that are acknowledged and not deleted, about: keeps a workload from piling them up. */
   waiting = 0;
 

@@ -54,6 +54,14 @@ describe("hosting a process", () => {
     expect(environment.exits).toEqual([0]);
   });
 
+  test("one that has nothing left to run for is stopped in order", async () => {
+    const over = Promise.resolve("it is no member any more");
+    await host(async () => ({ ...(await stoppable()), over }));
+    await turn();
+    expect(environment.exits).toEqual([0]);
+    expect(reports[0]).toBe("info: node n1 stops, asked by its own end: it is no member any more");
+  });
+
   test("a stop that takes too long is cut short and told", async () => {
     await host(() => stoppable(() => new Promise(() => undefined)));
     environment.emit("SIGTERM");

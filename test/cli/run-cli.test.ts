@@ -3,6 +3,7 @@ import { EventEmitter } from "node:events";
 import fs from "node:fs";
 import path from "node:path";
 import { type CliOptions, type ProcessLog, runCli } from "../../src/cli/run-cli.js";
+import { clusterId, StandInNode } from "../admin/stand-in-node.js";
 import { RecordingTerminal } from "../support/recording-terminal.js";
 import { temporaryFolders } from "../support/temporary-folder.js";
 
@@ -77,6 +78,27 @@ describe("marconi", () => {
     fatal(new Error("broken"));
     expect(world.exits).toEqual([1]);
     expect(lines).toEqual(["gateway at info: gateway: fatal error err"]);
+  });
+
+  test("an operator's command asks real nodes", async () => {
+    const stand = await new StandInNode("n1").listen();
+    try {
+      const terminal = new RecordingTerminal();
+      expect(await cli(`cluster status --node ${stand.address}`, { terminal })).toBe(1);
+      expect(terminal.lines[0]).toBe(`cluster ${clusterId}, version 1 of its map`);
+      expect(terminal.lines.at(-1)).toMatch(/^not healthy: .*n1 is down; n2 is down; n3 is down/);
+      stand.changes = [{ case: "refused", value: "node n3 is the last active one" }];
+      expect(await cli(`node drain n3 --node ${stand.address}`, { terminal })).toBe(3);
+      expect(terminal.lines.at(-1)).toBe("marconi: node n3 is the last active one");
+      expect(stand.commands).toEqual([{ op: "set-node-state", seat: 3, state: "draining", successor: 0 }]);
+    } finally {
+      stand.stop();
+    }
+    const terminal = new RecordingTerminal();
+    expect(await cli(`cluster status --node ${stand.address}`, { terminal })).toBe(1);
+    // What `| head` does to whoever goes on writing.
+    expect(() => process.stdout.emit("error", new Error("write EPIPE"))).not.toThrow();
+    expect(terminal.lines).toEqual([`marconi: no node answers: ${stand.address} cannot be connected to`]);
   });
 
   test("docs writes every page", async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { memberShape, nodeId, parseAddress } from "../../src/config/address.js";
+import { memberShape, nodeId, optionalAddress, parseAddress } from "../../src/config/address.js";
 
 describe("an address", () => {
   test.each([
@@ -16,6 +16,12 @@ describe("an address", () => {
       expect(() => parseAddress(value)).toThrow("must be host:port");
     },
   );
+});
+
+test("an address that may be left out is then an empty text", () => {
+  const advertise = optionalAddress({ doc: "where it is reached" });
+  expect([advertise.fallback, advertise.parse(""), advertise.parse("a:1")]).toEqual(["", "", "a:1"]);
+  expect(() => advertise.parse("a")).toThrow("must be host:port");
 });
 
 describe("a member", () => {

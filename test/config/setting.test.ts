@@ -55,6 +55,10 @@ describe("flag", () => {
 describe("list", () => {
   const addresses = list({ doc: "addresses", of: addressShape });
 
+  test("is known as one, so that its flag may be repeated", () => {
+    expect([addresses.isList, port.isList]).toEqual([true, false]);
+  });
+
   test("splits at commas and lets blanks be", () => {
     expect(addresses.parse("a:1, b:2")).toEqual(["a:1", "b:2"]);
     expect(addresses.format(["a:1", "b:2"])).toBe("a:1,b:2");

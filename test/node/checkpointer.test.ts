@@ -2,7 +2,11 @@ import { afterEach, describe, expect, jest, test } from "@jest/globals";
 import type { Command } from "../../src/command/index.js";
 import { RequestStatus } from "../../src/contract/index.js";
 import { nodeLimits } from "../../src/node/limits.js";
-import { FakeGateway, MiniCluster, type MiniNode, TICK_MS } from "./mini-cluster.js";
+import { Checkpointer, type CheckpointerOptions } from "../../src/node/checkpointer.js";
+import type { Replica } from "../../src/node/replica.js";
+import { QueueMachine } from "../../src/partition/index.js";
+import type { GroupId, SegmentedShardLog, ViewableCheckpointStore } from "../../src/storage/index.js";
+import { FakeGateway, logger, ManualTime, MiniCluster, type MiniNode, TICK_MS } from "./mini-cluster.js";
 
 const queue = (i: number): Command => ({ project: "p", queue: `q${String(i)}`, op: "create-queue" });
 const metadata = (i: number, bytes: number): Command => ({
@@ -87,6 +91,27 @@ describe("checkpoints", () => {
     expect(status().firstIndex).toBeGreaterThan(lagging + 1);
   });
 
+  test("single small commands make checkpoints due too: what counts is the log on disk, not what is in it", async () => {
+    const leader = await started("n1");
+    cluster.checkpointLogBytes = 64 * 1_024;
+    await leader.stop();
+    const small = await cluster.start("n1");
+    const node = await cluster.leader();
+    gateway = new FakeGateway(small);
+    await done(node, queue(1));
+    const written = node.log.stats().bytesWritten;
+    for (let i = 0; i < 1_000; i++) {
+      await done(node, metadata(1, 8));
+      cluster.time.advance(TICK_MS);
+    }
+    const { bytesWritten, payloadBytes, segments } = node.log.stats();
+    expect(bytesWritten - written).toBeGreaterThanOrEqual(1_000 * 4_096);
+    expect(payloadBytes).toBeLessThan(200_000);
+    // Each segment is a MiB, a checkpoint due after 64 KiB: looked at once a second, in which 20 commands take 80 KiB.
+    expect(segments).toBeLessThanOrEqual(2);
+    expect(node.log.bytesAfter(0, (await node.store.open(0))?.snapshot.index ?? 0)).toBeLessThan(200_000);
+  });
+
   test("a write that fails ends the process, and nothing is written afterwards", async () => {
     const leader = await started("n1");
     const write = jest.spyOn(leader.store, "write").mockRejectedValue(new Error("EIO"));
@@ -158,5 +183,113 @@ describe("checkpoints", () => {
     const back = await cluster.start(away.id);
     await cluster.until(() => back.replica.machine.stats().queues === 20, "the state of the others", 200);
     expect(spy).toHaveBeenCalledTimes(1);
+  });
+});
+
+/** What a checkpointer sees of a partition. */
+interface Partition {
+  readonly group: GroupId;
+  applied: number;
+  /** Bytes of the log after each index; entries are of one byte. */
+  last: number;
+  installing?: boolean;
+  pins?: boolean;
+}
+
+class Fixture {
+  readonly time = new ManualTime();
+  readonly written: GroupId[] = [];
+  /** Groups whose log was given up to the newest checkpoint. */
+  readonly trimmed: GroupId[] = [];
+  readonly fatal: Error[] = [];
+  readonly replicas = new Map<GroupId, Replica>();
+  readonly #partitions: readonly Partition[];
+  readonly checkpointer: Checkpointer;
+
+  constructor(partitions: readonly Partition[], segments = 1) {
+    this.#partitions = partitions;
+    const log = {
+      stats: () => ({ segments }),
+      pinning: () => partitions.filter(({ pins }) => pins).map(({ group }) => group),
+      bytesAfter: (group: GroupId, index: number) => Math.max(0, this.#of(group).last - index),
+      checkpointed: (group: GroupId, snapshot: { index: number }, keepFrom: number) => {
+        if (keepFrom === snapshot.index + 1) this.trimmed.push(group);
+      },
+    } as unknown as SegmentedShardLog;
+    const store = {
+      write: (group: GroupId) => Promise.resolve(this.written.push(group)),
+    } as unknown as ViewableCheckpointStore;
+    const options: CheckpointerOptions = {
+      clock: this.time,
+      timers: this.time,
+      ...{ log, store, logger, checkpointLogBytes: 100, logSegmentsMax: 4 },
+      observer: { committed: () => undefined, leaderChanged: () => undefined, checkpointed: () => undefined },
+      fatal: (error) => this.fatal.push(error),
+    };
+    this.checkpointer = new Checkpointer(options);
+    for (const partition of partitions) this.replicas.set(partition.group, fakeReplica(partition));
+  }
+
+  #of(group: GroupId): Partition {
+    return this.#partitions.find((partition) => partition.group === group) as Partition;
+  }
+
+  async check(): Promise<void> {
+    this.checkpointer.checkDue(this.replicas);
+    for (let i = 0; i < 50; i++) await new Promise((resolve) => setImmediate(resolve));
+    expect(this.fatal).toEqual([]);
+  }
+}
+
+function fakeReplica(partition: Partition): Replica {
+  const machine = new QueueMachine();
+  for (let index = 1; index <= partition.applied; index++) machine.skip(index);
+  const core = {
+    term: () => 1,
+    configurationAt: () => ({ configuration: { voters: [1], outgoing: [], learners: [] }, index: 0 }),
+    status: () => ({ peers: [], firstIndex: 1 }),
+    compacted: () => undefined,
+  };
+  return { group: partition.group, machine, core, installing: partition.installing ?? false } as unknown as Replica;
+}
+
+describe("which checkpoint is due", () => {
+  test("all that are over the bound, the one with the most log first, without waiting for the next check", async () => {
+    const fixture = new Fixture([
+      { group: 0, applied: 99, last: 99 },
+      { group: 1, applied: 150, last: 150 },
+      { group: 2, applied: 200, last: 200 },
+    ]);
+    await fixture.check();
+    expect(fixture.written).toEqual([2, 1]);
+  });
+
+  test("one that would be in vain holds up nobody", async () => {
+    const fixture = new Fixture([
+      { group: 0, applied: 0, last: 900 },
+      { group: 1, applied: 10, last: 800 },
+      { group: 2, applied: 500, last: 700, installing: true },
+      { group: 3, applied: 150, last: 150 },
+    ]);
+    await fixture.check();
+    expect(fixture.written).toEqual([3]);
+  });
+
+  test("nor one that keeps old segments alive and can do nothing about it", async () => {
+    const fixture = new Fixture(
+      [
+        { group: 0, applied: 0, last: 20, pins: true },
+        { group: 1, applied: 50, last: 50, pins: true, installing: true },
+        { group: 2, applied: 10, last: 10, pins: true },
+        { group: 3, applied: 150, last: 150 },
+      ],
+      9,
+    );
+    await fixture.check();
+    expect(fixture.written).toEqual([2, 3]);
+    const trimmed = [...fixture.trimmed];
+    expect(trimmed).toContain(2);
+    await fixture.check();
+    expect([fixture.written, fixture.trimmed]).toEqual([[2, 3], trimmed]);
   });
 });

@@ -18,10 +18,10 @@ import {
 import type { GatewayConnection } from "../../src/node/gateway-connection.js";
 import { registerGatewayService } from "../../src/node/gateway-service.js";
 import { nodeLimits } from "../../src/node/limits.js";
-import { MemberMap } from "../../src/node/members.js";
 import type { Shard } from "../../src/node/shard.js";
 import { EncodedFrame, PROTOCOL_VERSION, serviceDefinition } from "../../src/rpc/index.js";
 import { eventually } from "../support/eventually.js";
+import { foundingOf, viewOf } from "./maps.js";
 import { logger, ManualTime } from "./mini-cluster.js";
 
 type Stream = ClientDuplexStream<ExchangeRequest, ExchangeResponse>;
@@ -68,8 +68,8 @@ describe("the service for gateways", () => {
       },
     } as unknown as Shard;
     server = new Server();
-    const members = new MemberMap([{ id: "n1", address: "n1:1" }], 12, 1);
-    registerGatewayService(server, { clusterId: "c", nodeId: "n1", members, shard, timers: time, log: logger });
+    const view = viewOf("n1", foundingOf(1, 12));
+    registerGatewayService(server, { clusterId: "c", nodeId: "n1", view, shard, timers: time, log: logger });
     const port = await new Promise<number>((resolve, reject) => {
       server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, bound) => {
         if (error === null) resolve(bound);
@@ -90,6 +90,7 @@ describe("the service for gateways", () => {
     caller.send({ correlations: [1, 2, 3], partitions: [4, 5, 6], lengths: [2, 0, 3], payload: Buffer.from("abcde") });
     await eventually("the answers", () => caller.frames.flatMap((frame) => frame.correlations).length === 3);
     expect(caller.frames[0]?.hello).toMatchObject({ clusterId: "c", nodeId: "n1", partitionCount: 12 });
+    expect(caller.frames[0]?.hello).toMatchObject({ mapVersion: 1n, members: [{ nodeId: "n1", address: "n1:1" }] });
     expect(asked).toEqual([
       { correlation: 1, partition: 4, text: "ab" },
       { correlation: 2, partition: 5, text: "" },

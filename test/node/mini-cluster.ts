@@ -3,11 +3,13 @@ import { ByteWriter, type Clock, type Timer, type Timers } from "../../src/base/
 import { type Command, encodeCommand, encodeQuery, type Query } from "../../src/command/index.js";
 import { type ExchangeResponse, ExchangeResponseSchema } from "../../src/gen/marconi/v1/partitions_pb.js";
 import { PeerFrameSchema } from "../../src/gen/marconi/v1/peers_pb.js";
+import type { ClusterMap } from "../../src/cluster/index.js";
+import { ClusterView } from "../../src/node/cluster-view.js";
 import { GatewayConnection } from "../../src/node/gateway-connection.js";
-import { MemberMap } from "../../src/node/members.js";
 import { openReplica } from "../../src/node/open-replica.js";
 import type { Replica } from "../../src/node/replica.js";
 import { Shard } from "../../src/node/shard.js";
+import { loadMachine } from "../../src/partition/index.js";
 import type { NodeId, PeerNetwork, SnapshotPart } from "../../src/peer/index.js";
 import {
   MemoryCheckpointDisk,
@@ -18,6 +20,7 @@ import {
   type ViewableCheckpointStore,
 } from "../../src/storage/index.js";
 import { createLogger } from "../../src/telemetry/index.js";
+import { foundingOf } from "./maps.js";
 
 export const logger = createLogger({ name: "test", level: "silent" });
 export const TICK_MS = 50;
@@ -75,6 +78,7 @@ class Disk {
 
 export class MiniNode implements PeerNetwork {
   readonly id: NodeId;
+  readonly view: ClusterView;
   readonly shard: Shard;
   readonly log: SegmentedShardLog;
   readonly store: ViewableCheckpointStore;
@@ -88,13 +92,13 @@ export class MiniNode implements PeerNetwork {
     parts: { log: SegmentedShardLog; store: ViewableCheckpointStore; fatal: Error[] },
   ) {
     this.id = id;
+    this.view = new ClusterView(id, "", cluster.map);
     this.#cluster = cluster;
     this.log = parts.log;
     this.store = parts.store;
     this.fatal = parts.fatal;
     this.shard = new Shard({
-      nodeId: id,
-      members: cluster.members,
+      view: this.view,
       clock: cluster.time,
       timers: cluster.time,
       log: this.log,
@@ -108,6 +112,7 @@ export class MiniNode implements PeerNetwork {
         leaderChanged: () => undefined,
         checkpointed: (_, bytes) => this.checkpoints.push(bytes),
       },
+      loaderOf: () => loadMachine(),
       fatal: (error) => this.fatal.push(error),
     });
   }
@@ -127,6 +132,11 @@ export class MiniNode implements PeerNetwork {
     return this.#deliver(to, (shard) => {
       shard.snapshotPart(this.id, part);
     });
+  }
+
+  /** Shards say nothing about the cluster itself. */
+  sendControl(): boolean {
+    return false;
   }
 
   isConnected(node: NodeId): boolean {
@@ -158,7 +168,7 @@ export class MiniNode implements PeerNetwork {
 
 /** Shards of several nodes in this process, over memory: real replicas, real log, time by hand. */
 export class MiniCluster {
-  readonly members: MemberMap;
+  readonly map: ClusterMap;
   readonly nodes = new Map<NodeId, MiniNode>();
   readonly time = new ManualTime();
   readonly cut = new Set<NodeId>();
@@ -167,12 +177,9 @@ export class MiniCluster {
   /** Parts of snapshots that were sent. */
   parts = 0;
 
+  /** `ids` are n1, n2 and so on. */
   constructor(ids: readonly NodeId[]) {
-    this.members = new MemberMap(
-      ids.map((id) => ({ id, address: `${id}:1` })),
-      1,
-      ids.length,
-    );
+    this.map = foundingOf(ids.length, 1, ids.length);
   }
 
   linked(a: NodeId, b: NodeId): boolean {
@@ -197,17 +204,17 @@ export class MiniCluster {
     const { replica, checkpoint } = await openReplica(
       {
         dataDirectory: id,
-        nodeId: id,
-        members: this.members,
+        view: node.view,
         log: opened.log,
         store,
         host: node.shard,
         heartbeatTicks: 2,
         electionTicks: 20,
-        newIncarnation: () => "00000000000000aa",
+        loaderOf: () => loadMachine(),
         newSeed: () => id.charCodeAt(1),
       },
       0,
+      node.view.ownReplicaOf(0) as number,
       opened.groups[0],
     );
     node.shard.add(replica, checkpoint);
@@ -217,7 +224,7 @@ export class MiniCluster {
   }
 
   async startAll(): Promise<void> {
-    for (const { id } of this.members.members) await this.start(id);
+    for (const { id } of this.map.nodes) await this.start(id);
   }
 
   async stopAll(): Promise<void> {
@@ -247,6 +254,9 @@ export class MiniCluster {
   }
 }
 
+/** Whoever a gateway asks. */
+export type Asked = Pick<MiniNode, "shard">;
+
 /** A gateway that remembers what it was answered. */
 export class FakeGateway {
   readonly connection: GatewayConnection;
@@ -257,7 +267,7 @@ export class FakeGateway {
   #correlation = 0;
   #sequence = 0;
 
-  constructor(node?: MiniNode) {
+  constructor(node?: Asked) {
     this.connection = new GatewayConnection("g", this);
     node?.shard.attach(this.connection);
   }
@@ -278,26 +288,26 @@ export class FakeGateway {
     this.ended = true;
   }
 
-  command(node: MiniNode, command: Command, header: { sequence?: number; lowWater?: number } = {}): number {
+  command(node: Asked, command: Command, header: { sequence?: number; lowWater?: number } = {}, partition = 0): number {
     const out = new ByteWriter();
     const sequence = header.sequence ?? ++this.#sequence;
     encodeCommand(out, { session: 77, sequence, lowWater: header.lowWater ?? 1 }, command);
-    return this.#request(node, out.take());
+    return this.#request(node, out.take(), partition);
   }
 
-  query(node: MiniNode, query: Query): number {
+  query(node: Asked, query: Query): number {
     const out = new ByteWriter();
     encodeQuery(out, query);
     return this.#request(node, out.take());
   }
 
-  raw(node: MiniNode, request: Uint8Array): number {
+  raw(node: Asked, request: Uint8Array): number {
     return this.#request(node, request);
   }
 
-  #request(node: MiniNode, request: Uint8Array): number {
+  #request(node: Asked, request: Uint8Array, partition = 0): number {
     const correlation = ++this.#correlation;
-    node.shard.request(this.connection, correlation, 0, request);
+    node.shard.request(this.connection, correlation, partition, request);
     return correlation;
   }
 

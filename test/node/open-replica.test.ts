@@ -1,8 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
-import { MemberMap } from "../../src/node/members.js";
-import { openReplica, type OpenReplicaOptions } from "../../src/node/open-replica.js";
+import { incarnationOf, openReplica, type OpenReplicaOptions, replicaIdOf } from "../../src/node/open-replica.js";
 import type { ReplicaHost } from "../../src/node/replica.js";
-import { QueueMachine } from "../../src/partition/index.js";
+import { loadMachine, QueueMachine } from "../../src/partition/index.js";
 import type { SnapshotMeta } from "../../src/raft/index.js";
 import {
   type CheckpointStore,
@@ -11,13 +10,11 @@ import {
   openMemoryCheckpointStore,
   openShardLog,
 } from "../../src/storage/index.js";
+import { foundingOf, placed, replicaIdAt, viewOf } from "./maps.js";
 
 const GROUP = 0;
-const members = new MemberMap(
-  ["n1", "n2", "n3"].map((id) => ({ id, address: `${id}:1` })),
-  1,
-  3,
-);
+const OWN = 1;
+const view = viewOf("n1", foundingOf(3));
 const configuration = { voters: [1, 2, 3], outgoing: [], learners: [] };
 
 class Disk {
@@ -39,14 +36,13 @@ class Disk {
     const store = await openMemoryCheckpointStore(this.store);
     const options: OpenReplicaOptions = {
       dataDirectory: "/",
-      nodeId: "n1",
-      members,
+      view,
       log: opened.log,
       store,
       host: {} as ReplicaHost,
       heartbeatTicks: 2,
       electionTicks: 20,
-      newIncarnation: () => "00000000000000aa",
+      loaderOf: () => loadMachine(),
       newSeed: () => 1,
     };
     return { ...opened, store, options };
@@ -67,7 +63,7 @@ const snapshotAt = (index: number): SnapshotMeta => ({ index, term: 4, configura
 describe("opening a replica", () => {
   test("a new one starts empty, with the voters of the map", async () => {
     const { options, log } = await new Disk().open();
-    const { replica, checkpoint } = await openReplica(options, GROUP, undefined);
+    const { replica, checkpoint } = await openReplica(options, GROUP, OWN, undefined);
     expect(checkpoint).toBeUndefined();
     expect(replica.core.status()).toMatchObject({ role: "follower", term: 0, lastIndex: 0, configuration });
     expect(replica.machine.appliedIndex).toBe(0);
@@ -77,12 +73,12 @@ describe("opening a replica", () => {
   test("a crash between the two steps of an installation is completed: the checkpoint wins over a log that ends before it", async () => {
     const disk = new Disk();
     const first = await disk.open();
-    await openReplica(first.options, GROUP, undefined);
+    await openReplica(first.options, GROUP, OWN, undefined);
     await writeCheckpoint(first.store, snapshotAt(50));
     await first.log.close();
 
     const second = await disk.open();
-    const { replica, checkpoint } = await openReplica(second.options, GROUP, second.groups[0]);
+    const { replica, checkpoint } = await openReplica(second.options, GROUP, OWN, second.groups[0]);
     expect(checkpoint?.index).toBe(50);
     expect(replica.machine.appliedIndex).toBe(50);
     expect(replica.core.status()).toMatchObject({ term: 4, commit: 50, applied: 50, lastIndex: 50 });
@@ -97,7 +93,7 @@ describe("opening a replica", () => {
     const disk = new Disk();
     const first = await disk.open();
     await writeCheckpoint(first.store, snapshotAt(50));
-    await expect(openReplica(first.options, GROUP, undefined)).rejects.toThrow("the log was lost");
+    await expect(openReplica(first.options, GROUP, OWN, undefined)).rejects.toThrow("the log was lost");
     expect(await first.store.open(GROUP)).toMatchObject({ snapshot: { index: 50 } });
     await first.log.close();
   });
@@ -108,13 +104,47 @@ describe("opening a replica", () => {
   ])("a log that begins after a checkpoint that %s is refused: a part of the folder was replaced", async (_, older) => {
     const disk = new Disk();
     const first = await disk.open();
-    await openReplica(first.options, GROUP, undefined);
+    await openReplica(first.options, GROUP, OWN, undefined);
     await first.log.installSnapshot(GROUP, snapshotAt(50), { term: 4, vote: 0, commit: 50 });
     if (older !== undefined) await writeCheckpoint(first.store, snapshotAt(older));
     await first.log.close();
 
     const second = await disk.open();
-    await expect(openReplica(second.options, GROUP, second.groups[0])).rejects.toThrow("begins after 50");
+    await expect(openReplica(second.options, GROUP, OWN, second.groups[0])).rejects.toThrow("begins after 50");
     await second.log.close();
+  });
+
+  test("one that joins later starts from the founding voters, too, and does not campaign", async () => {
+    const { options, log } = await new Disk().open();
+    const id = replicaIdAt(4, 7);
+    const map = placed(foundingOf(4), GROUP, { target: [1, 2, id], generation: 7 });
+    const { replica } = await openReplica({ ...options, view: viewOf("n4", map) }, GROUP, id, undefined);
+    expect(replica.core.status()).toMatchObject({ id, configuration });
+    for (let tick = 0; tick < 100; tick++) replica.core.tick();
+    expect(replica.core.status()).toMatchObject({ role: "follower", term: 0 });
+    await log.close();
+  });
+
+  test("the log knows it by its id, and forgets nothing of it in between", async () => {
+    const disk = new Disk();
+    const first = await disk.open();
+    const id = replicaIdAt(1, 3);
+    await openReplica(first.options, GROUP, id, undefined);
+    await first.log.close();
+    const second = await disk.open();
+    expect(second.groups.map(({ incarnation }) => replicaIdOf(incarnation))).toEqual([id]);
+    await second.log.close();
+  });
+
+  test.each(["", "1", "00000000000000aA", "0000000000000000", "000000000000000g", "ffffffffffffffff"])(
+    "what no replica wrote is the id of none: %s",
+    (incarnation) => {
+      expect(replicaIdOf(incarnation)).toBeUndefined();
+    },
+  );
+
+  test.each([1, 2 ** 20 + 1, Number.MAX_SAFE_INTEGER])("ids go there and back: %d", (id) => {
+    expect(incarnationOf(id)).toHaveLength(16);
+    expect(replicaIdOf(incarnationOf(id))).toBe(id);
   });
 });

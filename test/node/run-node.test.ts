@@ -2,6 +2,8 @@ import { createServer, type Server } from "node:net";
 import { logVerbosity, setLogVerbosity } from "@grpc/grpc-js";
 import { afterEach, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import fs from "node:fs";
+import path from "node:path";
+import { ClusterAdmin } from "../../src/admin/index.js";
 import { type NodeConfig, StartRefusal } from "../../src/config/index.js";
 import { createRouter } from "../../src/gateway/router/index.js";
 import { runNode } from "../../src/node/index.js";
@@ -21,13 +23,18 @@ async function configOf(dataDir: string): Promise<NodeConfig> {
     clusterId: "00000000-0000-4000-8000-000000000001",
     dataDir,
     listen: `127.0.0.1:${String(port)}`,
+    advertise: "",
     members: [{ id: "n1", address: `127.0.0.1:${String(port)}` }],
+    join: [],
+    replaceData: false,
     partitions: 2,
     replicationFactor: 1,
     metricsPort: port + 1,
     tickMs: 20,
     heartbeatTicks: 2,
     electionTicks: 10,
+    clockSkewMaxMs: 500,
+    movesMax: 4,
     segmentMib: 4,
     checkpointLogMib: 1,
     drainMs: 5_000,
@@ -99,10 +106,21 @@ describe("a node", () => {
     await again.stop();
   });
 
-  test("refuses to start when its log lost partitions after it had met its peers", async () => {
+  test("refuses to start when its log is gone and nobody else has a copy", async () => {
     const config = await configOf(folder());
     await (await runNode(config, context)).stop();
-    fs.writeFileSync(`${config.dataDir}/peers.json`, '{"n2":"aa"}');
-    await expect(runNode({ ...config, partitions: 3 }, context)).rejects.toThrow("knows nothing of partitions 2");
+    fs.rmSync(path.join(config.dataDir, "shard-00", "wal"), { recursive: true });
+    for (let attempt = 0; attempt < 2; attempt++)
+      await expect(runNode(config, context)).rejects.toThrow(/whose only replica is on this node/);
+  });
+
+  test("keeps the partitions that it was founded with, whatever it is started with later", async () => {
+    const config = await configOf(folder());
+    await (await runNode(config, context)).stop();
+    const node = await runNode({ ...config, partitions: 5 }, context);
+    const admin = new ClusterAdmin({ addresses: [config.listen], timeoutMs: 10_000 });
+    expect((await admin.describe()).map.partitionCount).toBe(2);
+    admin.close();
+    await node.stop();
   });
 });

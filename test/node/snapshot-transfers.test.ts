@@ -3,7 +3,7 @@ import { ByteWriter, systemClock, systemTimers } from "../../src/base/index.js";
 import { Checkpointer, type CheckpointerOptions } from "../../src/node/checkpointer.js";
 import type { Replica } from "../../src/node/replica.js";
 import { SnapshotTransfers } from "../../src/node/snapshot-transfers.js";
-import { QueueMachine } from "../../src/partition/index.js";
+import { loadMachine, QueueMachine } from "../../src/partition/index.js";
 import { type PeerNetwork, type SnapshotPart, writeMessage } from "../../src/peer/index.js";
 import type { Message, SnapshotMeta } from "../../src/raft/index.js";
 import { MemoryCheckpointDisk, openMemoryCheckpointStore, type SegmentedShardLog } from "../../src/storage/index.js";
@@ -75,6 +75,7 @@ describe("snapshots that arrive", () => {
       checkpointLogBytes: 1,
       logSegmentsMax: 1,
       observer: { committed: () => undefined, leaderChanged: () => undefined, checkpointed: () => undefined },
+      loaderOf: () => loadMachine(),
       fatal: (error) => fatal.push(error),
     };
     const checkpointer = new Checkpointer(options);

@@ -2,10 +2,11 @@ import { afterEach, describe, expect, jest, test } from "@jest/globals";
 import { fromBinary } from "@bufbuild/protobuf";
 import { EntryBuilder } from "../../src/command/index.js";
 import { PeerFrameSchema } from "../../src/gen/marconi/v1/peers_pb.js";
-import { MemberMap } from "../../src/node/members.js";
+import { ClusterView } from "../../src/node/cluster-view.js";
 import { openReplica } from "../../src/node/open-replica.js";
 import type { Replica } from "../../src/node/replica.js";
 import { Shard } from "../../src/node/shard.js";
+import { loadMachine } from "../../src/partition/index.js";
 import { MessageFrame, type NodeId, type PeerNetwork, readMessages } from "../../src/peer/index.js";
 import { type Entry, EntryKind, type Message } from "../../src/raft/index.js";
 import {
@@ -14,6 +15,7 @@ import {
   openMemoryCheckpointStore,
   openShardLog,
 } from "../../src/storage/index.js";
+import { foundingOf } from "./maps.js";
 import { logger, ManualTime, TICK_MS } from "./mini-cluster.js";
 
 const BUSY = 0;
@@ -32,11 +34,7 @@ interface Sent {
 class Node {
   readonly time = new ManualTime();
   readonly sent: Sent[] = [];
-  readonly #members = new MemberMap(
-    ["n1", "n2", "n3"].map((id) => ({ id, address: `${id}:1` })),
-    2,
-    3,
-  );
+  readonly #view = new ClusterView("n1", "", foundingOf(3, 2));
   shard!: Shard;
   close!: () => Promise<void>;
 
@@ -51,8 +49,9 @@ class Node {
     });
     const store = await openMemoryCheckpointStore(new MemoryCheckpointDisk());
     const observer = { committed: () => undefined, leaderChanged: () => undefined, checkpointed: () => undefined };
+    const loaderOf = () => loadMachine();
     this.shard = new Shard({
-      ...{ nodeId: "n1", members: this.#members, clock: this.time, timers: this.time, log, store, logger },
+      ...{ view: this.#view, clock: this.time, timers: this.time, log, store, logger, loaderOf },
       ...{ tickMs: TICK_MS, checkpointLogBytes: 1 << 30, logSegmentsMax: 1_000, observer, fatal },
     });
     const network: PeerNetwork = {
@@ -62,14 +61,15 @@ class Node {
         return true;
       },
       sendSnapshotPart: () => true,
+      sendControl: () => true,
       isConnected: () => true,
       close: () => Promise.resolve(),
     };
     for (const group of [BUSY, QUIET]) {
-      const options = { dataDirectory: "/", nodeId: "n1", members: this.#members, log, store, host: this.shard };
-      const timing = { heartbeatTicks: 2, electionTicks: 20 };
-      const random = { newIncarnation: () => "00000000000000aa", newSeed: () => 1 };
-      const { replica } = await openReplica({ ...options, ...timing, ...random }, group, undefined);
+      const options = { dataDirectory: "/", view: this.#view, log, store, host: this.shard, loaderOf };
+      const timing = { heartbeatTicks: 2, electionTicks: 20, newSeed: () => 1 };
+      const id = this.#view.ownReplicaOf(group) as number;
+      const { replica } = await openReplica({ ...options, ...timing }, group, id, undefined);
       this.shard.add(replica, undefined);
     }
     this.shard.start(network);

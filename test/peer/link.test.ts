@@ -1,4 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
+import type { Timer, Timers } from "../../src/base/index.js";
+import { create } from "@bufbuild/protobuf";
+import { PeerFrameSchema } from "../../src/gen/marconi/v1/peers_pb.js";
 import { peerLimits } from "../../src/peer/limits.js";
 import { PeerLink, type PeerStream } from "../../src/peer/link.js";
 import { EncodedFrame } from "../../src/rpc/index.js";
@@ -7,11 +10,13 @@ import { EncodedFrame } from "../../src/rpc/index.js";
 class SlowStream {
   readonly written: Buffer[] = [];
   readonly finish: (() => void)[] = [];
+  readonly lasts: unknown[] = [];
   ended = 0;
 
-  write(frame: unknown, done: () => void): boolean {
-    this.written.push((frame as EncodedFrame).bytes);
-    this.finish.push(done);
+  write(frame: unknown, done?: () => void): boolean {
+    if (frame instanceof EncodedFrame) this.written.push(frame.bytes);
+    else this.lasts.push(frame);
+    if (done !== undefined) this.finish.push(done);
     return true;
   }
 
@@ -49,5 +54,62 @@ describe("a stream to a peer", () => {
     const stream = { cancel: () => cancelled++, end: () => undefined };
     new PeerLink(stream as unknown as PeerStream).close();
     expect(cancelled).toBe(1);
+  });
+
+  describe("that ends with a last frame", () => {
+    const last = create(PeerFrameSchema, { hello: { refusal: "no" } });
+
+    /** A stream that was dialled, and the one timer that may run. */
+    function dialled() {
+      const calls: string[] = [];
+      const status: (() => void)[] = [];
+      let linger: { delayMs: number; callback: () => void } | undefined;
+      const stream = {
+        write: (frame: unknown) => calls.push(frame === last ? "write" : "?"),
+        end: () => calls.push("end"),
+        cancel: () => calls.push("cancel"),
+        once: (_: "status", listener: () => void) => status.push(listener),
+        removeListener: (_: "status", listener: () => void) => status.splice(status.indexOf(listener), 1),
+      };
+      const timers = {
+        after: (delayMs: number, callback: () => void): Timer => {
+          linger = { delayMs, callback };
+          return { cancel: () => (linger = undefined) };
+        },
+      } as unknown as Timers;
+      const link = new PeerLink(stream as unknown as PeerStream);
+      link.closeAfter(last, timers, () => calls.push("closed"));
+      return { calls, link, answer: () => status[0]?.(), linger: () => linger };
+    }
+
+    test("waits for the other side to end it, and takes nothing meanwhile", () => {
+      const { calls, link, answer, linger } = dialled();
+      expect([calls, link.write(Buffer.alloc(1))]).toEqual([["write", "end"], false]);
+      expect(linger()?.delayMs).toBe(peerLimits.lingerMs);
+      answer();
+      expect([calls, linger()]).toEqual([["write", "end", "cancel", "closed"], undefined]);
+    });
+
+    test("is cut off when it takes too long, or at once when it is closed", () => {
+      const late = dialled();
+      late.linger()?.callback();
+      late.answer();
+      expect(late.calls).toEqual(["write", "end", "cancel", "closed"]);
+      const closed = dialled();
+      closed.link.close();
+      expect([closed.calls, closed.linger()]).toEqual([["write", "end", "cancel"], undefined]);
+      closed.answer();
+      expect(closed.calls).toEqual(["write", "end", "cancel", "closed"]);
+    });
+
+    test("needs no wait where it came in: the end of the call follows what was written", () => {
+      const { stream, link } = linked();
+      let closed = 0;
+      const timers = {} as Timers;
+      link.closeAfter(last, timers, () => closed++);
+      link.closeAfter(last, timers, () => closed++);
+      link.close();
+      expect([stream.ended, stream.lasts, closed]).toEqual([1, [last], 1]);
+    });
   });
 });

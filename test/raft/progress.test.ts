@@ -128,3 +128,16 @@ describe("waiting for a snapshot", () => {
     expect(peer.reconnects(21)).toBe(true);
   });
 });
+
+describe("being heard", () => {
+  it("counts for the window after the check, too: what was only just checked is not silent yet", () => {
+    const peer = progress(3);
+    expect(peer.alive).toBe(false);
+    peer.recentlyActive = true;
+    peer.checked();
+    expect(peer.recentlyActive).toBe(false);
+    expect(peer.alive).toBe(true);
+    peer.checked();
+    expect(peer.alive).toBe(false);
+  });
+});

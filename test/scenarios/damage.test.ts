@@ -1,9 +1,10 @@
 import { describe, expect, it, jest } from "@jest/globals";
 import { Xoshiro128 } from "../../src/base/index.js";
-import { MemberMap } from "../../src/node/members.js";
+import { foundingMap } from "../../src/cluster/index.js";
+import { ClusterView } from "../../src/node/cluster-view.js";
 import { openReplica, type OpenReplicaOptions } from "../../src/node/open-replica.js";
 import type { Replica, ReplicaHost } from "../../src/node/replica.js";
-import { QueueMachine } from "../../src/partition/index.js";
+import { loadMachine, QueueMachine } from "../../src/partition/index.js";
 import type { Message, SnapshotMeta } from "../../src/raft/index.js";
 import {
   CorruptionError,
@@ -24,11 +25,8 @@ import { type DiskImage, diskWith, imageOf } from "../storage/wal/disk-image.js"
 jest.setTimeout(60_000);
 
 const GROUP = 1;
-const members = new MemberMap(
-  ["n1", "n2", "n3"].map((id) => ({ id, address: `${id}:1` })),
-  2,
-  3,
-);
+const members = ["n1", "n2", "n3"].map((id) => ({ id, address: `${id}:1` }));
+const view = new ClusterView("n1", "", foundingMap({ members, partitionCount: 2, replicationFactor: 3 }));
 
 /** One node's log and checkpoints in memory, and what its replica sends. */
 class Host {
@@ -54,13 +52,13 @@ class Host {
       committed: () => undefined,
     } as unknown as ReplicaHost;
     const options: OpenReplicaOptions = {
-      ...{ dataDirectory: "/", nodeId: "n1", members, log, host, heartbeatTicks: 2, electionTicks: 20 },
+      ...{ dataDirectory: "/", view, log, host, heartbeatTicks: 2, electionTicks: 20 },
       store: await openMemoryCheckpointStore(this.rows),
-      newIncarnation: () => "00000000000000aa",
+      loaderOf: () => loadMachine(),
       newSeed: () => 1,
     };
     const found = groups.find(({ group }) => group === GROUP);
-    const start = async (): Promise<Replica> => (await openReplica(options, GROUP, found)).replica;
+    const start = async (): Promise<Replica> => (await openReplica(options, GROUP, 1, found)).replica;
     return { options, start, close: () => log.close() };
   }
 }

@@ -5,7 +5,7 @@ import {
   ExchangeResponseSchema,
 } from "../../src/gen/marconi/v1/partitions_pb.js";
 import { GatewayConnection, type ResponseStream } from "../../src/node/gateway-connection.js";
-import type { MemberMap } from "../../src/node/members.js";
+import type { ClusterView } from "../../src/node/cluster-view.js";
 import type { Shard } from "../../src/node/shard.js";
 import { PROTOCOL_VERSION } from "../../src/rpc/index.js";
 import type { StreamEnd, StreamHandlers } from "./sim-stream.js";
@@ -18,7 +18,7 @@ export function serveGateway(
   shard: Shard,
   end: StreamEnd,
   nodeId: string,
-  members: MemberMap,
+  view: ClusterView,
   encodesFrames: boolean,
 ): StreamHandlers {
   let connection: GatewayConnection | undefined;
@@ -27,8 +27,7 @@ export function serveGateway(
     protocolVersion: PROTOCOL_VERSION,
     clusterId: CLUSTER_ID,
     nodeId,
-    partitionCount: members.partitionCount,
-    members: members.members.map(({ id, address }) => ({ nodeId: id, address })),
+    partitionCount: view.partitionCount,
   };
   return {
     data: (payload) => {
@@ -39,7 +38,15 @@ export function serveGateway(
         takeRequests(shard, connection, frame);
         return;
       }
-      stream.write(Buffer.from(toBinary(ExchangeResponseSchema, create(ExchangeResponseSchema, { hello }))));
+      const { version, members } = view.membership();
+      stream.write(
+        Buffer.from(
+          toBinary(
+            ExchangeResponseSchema,
+            create(ExchangeResponseSchema, { hello: { ...hello, mapVersion: version, members } }),
+          ),
+        ),
+      );
       connection = new GatewayConnection(frame.hello?.gateway ?? "", stream);
       shard.attach(connection);
     },

@@ -1,5 +1,13 @@
 import { crc32c } from "../../src/base/index.js";
-import type { Entry, Index, ReplicaId, Term } from "../../src/raft/index.js";
+import {
+  type Configuration,
+  decodeConfiguration,
+  type Entry,
+  EntryKind,
+  type Index,
+  type ReplicaId,
+  type Term,
+} from "../../src/raft/index.js";
 import type { World } from "./world.js";
 
 interface Known {
@@ -28,11 +36,21 @@ export class GroupLedger {
   readonly #entries = new Map<number, Known>();
   readonly #committed: (Committed | undefined)[] = [];
   readonly #stateHashes = new Map<Index, number>();
+  /** Every configuration that was ever appended, by index; several of one index are of different terms. */
+  readonly #configurations: { readonly index: Index; readonly configuration: Configuration }[];
   #lastCommitted: Index = 0;
 
-  constructor(world: World, group: number) {
+  constructor(world: World, group: number, founding: Configuration) {
     this.#world = world;
     this.#group = group;
+    this.#configurations = [{ index: 0, configuration: founding }];
+  }
+
+  /** The configurations by which a leader may have counted when it committed `index`: the last ones up to there, and all later ones. */
+  configurationsFrom(index: Index): Configuration[] {
+    let last = 0;
+    for (const made of this.#configurations) if (made.index <= index) last = Math.max(last, made.index);
+    return this.#configurations.filter((made) => made.index >= last).map(({ configuration }) => configuration);
   }
 
   get lastCommitted(): Index {
@@ -76,6 +94,8 @@ export class GroupLedger {
     const known = this.#entries.get(key);
     if (known === undefined) {
       this.#entries.set(key, { hash, previousTerm: previousTerm ?? 0 });
+      if (entry.kind === EntryKind.config)
+        this.#configurations.push({ index: entry.index, configuration: decodeConfiguration(entry.data) });
       return;
     }
     const where = `replica ${String(replica)}, entry ${String(entry.index)} of term ${String(entry.term)}`;

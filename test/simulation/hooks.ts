@@ -1,6 +1,6 @@
 import type { Consensus } from "../../src/raft/index.js";
 import type { Machine } from "../../src/partition/index.js";
-import type { PeerNetwork } from "../../src/peer/index.js";
+import type { MemberNetwork } from "../../src/node/cluster-member.js";
 import type {
   FileSystem,
   RecoveredGroup,
@@ -22,7 +22,7 @@ export interface Hooks {
   core?(core: Consensus, process: SimProcess): void;
   /** Every machine that a replica of `node` gets, restored or installed. */
   machine?(machine: Machine, node: string): void;
-  network?(network: PeerNetwork, process: SimProcess): PeerNetwork;
+  network?(network: MemberNetwork, process: SimProcess): MemberNetwork;
   /** A gateway's frame of requests, before it leaves. */
   requests?(frame: ExchangeRequest): ExchangeRequest;
   /** Seeds of replicas' randomness. */

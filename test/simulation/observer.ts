@@ -1,4 +1,4 @@
-import type { MemberMap } from "../../src/node/members.js";
+import { type ClusterMap, foundingVoters, seatOf } from "../../src/cluster/index.js";
 import type { Replica } from "../../src/node/replica.js";
 import type { ShardObserver } from "../../src/node/shard-observer.js";
 import type { Shard } from "../../src/node/shard.js";
@@ -45,7 +45,9 @@ const keyOf = (node: string, group: GroupId): string => `${node}/${String(group)
 /** Sees all that all replicas do, and holds it against what was true before: the invariants of raft.md section 10. */
 export class Observer {
   readonly #world: World;
-  readonly #members: MemberMap;
+  readonly #map: () => ClusterMap;
+  /** Which replica of a group a node hosts, or hosted last. */
+  readonly #hosted = new Map<string, ReplicaId>();
   readonly #ledgers = new Map<GroupId, GroupLedger>();
   readonly #shadows = new Map<string, DurableShadow>();
   readonly #watched = new Map<string, Watched>();
@@ -57,15 +59,17 @@ export class Observer {
   /** Told of every machine before it is watched. */
   onMachine: ((machine: Machine, node: string) => void) | undefined;
 
-  constructor(world: World, members: MemberMap) {
+  /** @param map the newest map of the cluster that there is */
+  constructor(world: World, map: () => ClusterMap) {
     this.#world = world;
-    this.#members = members;
+    this.#map = map;
   }
 
   ledger(group: GroupId): GroupLedger {
     let ledger = this.#ledgers.get(group);
     if (ledger === undefined) {
-      ledger = new GroupLedger(this.#world, group);
+      const voters = foundingVoters(this.#map(), group);
+      ledger = new GroupLedger(this.#world, group, { voters, outgoing: [], learners: [] });
       this.#ledgers.set(group, ledger);
     }
     return ledger;
@@ -116,6 +120,11 @@ export class Observer {
         onDurable();
       });
     };
+    const createGroup = log.createGroup.bind(log);
+    log.createGroup = (group, incarnation, start) => {
+      this.#shadows.delete(keyOf(node, group));
+      return createGroup(group, incarnation, start);
+    };
     const read = log.read.bind(log);
     log.read = (group, low, high, bytesMax) => {
       this.#world.coverage.add("fetchesForApply");
@@ -161,7 +170,7 @@ export class Observer {
   #voted(node: string, group: GroupId, { from, to, term, pre, granted }: VoteReply): void {
     if (pre || !granted) return;
     this.onMoment?.("vote", node);
-    const key = `${keyOf(node, group)}/${String(term)}`;
+    const key = `${keyOf(node, group)}/${String(from)}/${String(term)}`;
     const other = this.#votes.get(key);
     this.#votes.set(key, to);
     const where = `replica ${String(from)} of partition ${String(group)}, term ${String(term)}`;
@@ -194,6 +203,7 @@ export class Observer {
   watchReplica(node: string, replica: Replica, checkpoint: SnapshotMeta | undefined): void {
     const { group, core } = replica;
     const shadow = this.#shadow(node, group);
+    this.#hosted.set(keyOf(node, group), replica.id);
     const { role, term, leader } = core.status();
     const watched: Watched = {
       node,
@@ -349,12 +359,23 @@ export class Observer {
   /** I8: what is committed is on the disks of a quorum. */
   #checkDurable(watched: Watched, index: Index, term: number): void {
     const { group } = watched.replica;
-    const nodes = this.#members.nodesOf(group);
-    const holders = nodes.filter((node) => this.#shadow(node, group).holds(index, term));
-    if (holders.length * 2 > nodes.length) return;
+    const { nodes } = this.#map();
+    const holds = (id: ReplicaId): boolean => {
+      const key = keyOf(nodes[seatOf(id) - 1]?.id ?? "", group);
+      return this.#hosted.get(key) === id && this.#shadows.get(key)?.holds(index, term) === true;
+    };
+    const isQuorum = (ids: readonly ReplicaId[]): boolean => ids.filter(holds).length * 2 > ids.length;
+    // Which of them the leader counted by, only it knows.
+    const configurations = watched.ledger.configurationsFrom(index);
+    if (
+      configurations.some(({ voters, outgoing }) => isQuorum(voters) && (outgoing.length === 0 || isQuorum(outgoing)))
+    )
+      return;
+    const { voters, outgoing } = watched.replica.configuration;
+    const holders = [...new Set([...voters, ...outgoing])].filter(holds);
     this.#world.fail(
       `I8 (committed is durable) broken in partition ${String(group)}: ${String(index)} of term ${String(term)} is committed ` +
-        `by ${watched.node} and on the disks of ${holders.join(", ")} only`,
+        `by ${watched.node} and on the disks of replicas ${holders.join(", ")} only`,
     );
   }
 

@@ -60,6 +60,9 @@ export interface SimOptions {
   /** Largest difference of a machine's rate from 1. */
   readonly clockDriftMax: number;
   readonly requestTimeoutMs: number;
+  /** Groups whose replicas move at once. */
+  readonly movesMax: number;
+  readonly clockSkewMaxMs: number;
   /** Frames of gateways travel as protobuf bytes, not as objects: slower. */
   readonly encodesFrames: boolean;
   readonly workload: WorkloadOptions;
@@ -113,6 +116,8 @@ export function drawOptions(seed: number, mix?: MixName): SimOptions {
     ...drawNetwork(rng),
     ...drawMachines(rng, chosen),
     requestTimeoutMs: pick(rng, [1_000, 3_000, 10_000]),
+    movesMax: pick(rng, [1, 4]),
+    clockSkewMaxMs: pick(rng, [500, 60_000]),
     encodesFrames: rng.fraction() < 0.15,
     workload: {
       readers: rng.between(0, 2),
@@ -145,7 +150,7 @@ function drawLimits(
     return {
       segmentBytes: 128 * 1_024,
       spares: 1,
-      checkpointLogBytes: 64 * 1_024,
+      checkpointLogBytes: 512 * 1_024,
       logSegmentsMax: 16,
       raft: {},
       node: {},
@@ -159,7 +164,7 @@ function drawLimits(
   return {
     segmentBytes: pick(rng, [32, 64]) * 1_024,
     spares: rng.between(0, 3),
-    checkpointLogBytes: pick(rng, [200, 1_000, 5_000]),
+    checkpointLogBytes: pick(rng, [8_000, 40_000, 200_000]),
     logSegmentsMax: pick(rng, [3, 8]),
     raft: some({
       inflightMessagesMax: pick(rng, [1, 2, 5]),

@@ -1,11 +1,17 @@
 import { DiskWatch } from "../../src/node/disk-watch.js";
-import { openReplica } from "../../src/node/open-replica.js";
-import { Shard } from "../../src/node/shard.js";
-import { openShardLog, type RecoveredGroup, type ViewableCheckpointStore } from "../../src/storage/index.js";
+import { ClusterView } from "../../src/node/cluster-view.js";
+import type { Shard } from "../../src/node/shard.js";
+import { StorageNode } from "../../src/node/storage-node.js";
+import {
+  openShardLog,
+  type RecoveredGroup,
+  type SegmentedShardLog,
+  type ViewableCheckpointStore,
+} from "../../src/storage/index.js";
 import { CheckpointEngine } from "../../src/storage/checkpoint-engine.js";
-import type { SimHost } from "./fabric.js";
 import { CLUSTER_ID, GATEWAY_SERVICE, serveGateway } from "./gateway-endpoint.js";
 import type { SimDisk } from "./sim-disk.js";
+import type { SimNode } from "./sim-node.js";
 import { silentLogger } from "./silent-logger.js";
 import { SimPeers } from "./sim-peers.js";
 import type { SimProcess } from "./sim-process.js";
@@ -14,12 +20,15 @@ import type { SimWorld } from "./sim-world.js";
 
 export interface RunningNodeOptions {
   readonly sim: SimWorld;
+  readonly node: SimNode;
   readonly process: SimProcess;
-  readonly host: SimHost;
   readonly disk: SimDisk;
   readonly rows: RowsOnDisk;
   fatal(error: unknown): void;
 }
+
+/** From a map in memory to a map on the disk. */
+const MAP_WRITE_MS = 2;
 
 /** How long a node that is told to stop tries to hand over what it leads. */
 const DRAIN_MS = 2_000;
@@ -29,7 +38,8 @@ export class RunningNode {
   readonly #options: RunningNodeOptions;
   /** Undone in reverse order when the node stops. */
   readonly #cleanup: (() => void | Promise<void>)[] = [];
-  #shard: Shard | undefined;
+  #node: StorageNode | undefined;
+  #serving = false;
 
   constructor(options: RunningNodeOptions) {
     this.#options = options;
@@ -37,12 +47,17 @@ export class RunningNode {
 
   /** Undefined until it serves. */
   get shard(): Shard | undefined {
-    return this.#shard;
+    return this.#serving ? this.#node?.shard : undefined;
+  }
+
+  get view(): ClusterView | undefined {
+    return this.#node?.view;
   }
 
   async start(): Promise<void> {
-    const { sim, process, host, disk, rows } = this.#options;
-    const { options, hooks, world, observer } = sim;
+    const { sim, process, disk, rows } = this.#options;
+    const { host } = this.#options.node;
+    const { options, hooks, world } = sim;
     const engine = new CheckpointEngine(new SimRows(disk, rows), `store of ${host.name}`);
     await engine.removeLeftovers();
     const store = hooks.store?.(engine, process) ?? engine;
@@ -69,73 +84,85 @@ export class RunningNode {
       randomU32: () => rng.nextU32(),
     });
     this.#cleanup.push(() => opened.log.close());
-    const shard = new Shard({
-      nodeId: host.name,
-      members: sim.members,
-      clock: process,
-      timers: process,
-      log: observer.watchLog(host.name, hooks.log?.(opened.log, process) ?? opened.log),
-      store,
-      logger: silentLogger,
-      tickMs: options.tickMs,
-      checkpointLogBytes: options.checkpointLogBytes,
-      logSegmentsMax: options.logSegmentsMax,
-      observer: observer.shardObserver(),
-      fatal,
-    });
-    this.#cleanup.push(() => shard.close());
-    observer.watchSends(host.name, shard);
-    await this.#openReplicas(shard, store, opened.groups);
+    const node = this.#assemble(opened.log, store, fatal);
+    this.#cleanup.push(() => node.close());
+    this.#node = node;
+    await this.#recover(node, opened.groups);
+    const { shard } = node;
     await watch.check();
     watch.onChange((full) => {
       if (full) world.coverage.add("postsStopped");
       shard.storageFull = full;
     });
-    this.#serve(shard, watch);
+    this.#serve(node, watch);
   }
 
-  /** One partition after the other, where a real node opens all at once: in virtual time it makes no difference. */
-  async #openReplicas(shard: Shard, store: ViewableCheckpointStore, groups: readonly RecoveredGroup[]): Promise<void> {
-    const { sim, process, host } = this.#options;
-    const { options, world, hooks, observer, members } = sim;
-    const rng = world.rng(`replicas of ${host.name}`);
-    const recovered = new Map(groups.map((group) => [group.group, hooks.recovered?.(group, process) ?? group]));
-    for (let partition = 0; partition < options.partitions; partition++) {
-      if (!members.nodesOf(partition).includes(host.name)) continue;
-      const found = recovered.get(partition);
-      observer.recovered(host.name, partition, found);
-      const { replica, checkpoint } = await openReplica(
-        {
-          dataDirectory: host.name,
-          nodeId: host.name,
-          members,
-          log: shard.log,
-          store,
-          host: shard,
-          heartbeatTicks: options.heartbeatTicks,
-          electionTicks: options.electionTicks,
-          newIncarnation: () => rng.nextU32().toString(16).padStart(16, "0"),
-          newSeed: () => hooks.newSeed?.(rng.nextU32()) ?? rng.nextU32(),
-        },
-        partition,
-        found,
-      );
-      shard.add(replica, checkpoint);
-      hooks.core?.(replica.core, process);
-      observer.watchReplica(host.name, replica, checkpoint);
-    }
+  #assemble(log: SegmentedShardLog, store: ViewableCheckpointStore, fatal: (error: Error) => void): StorageNode {
+    const { sim, process, node } = this.#options;
+    const { options, hooks, world, observer } = sim;
+    const rng = world.rng(`replicas of ${node.name}`);
+    const { tickMs, heartbeatTicks, electionTicks, checkpointLogBytes, logSegmentsMax } = options;
+    const made = new StorageNode({
+      view: new ClusterView(node.name, node.incarnation, node.storedMap ?? sim.founding),
+      mapWasStored: node.storedMap !== undefined,
+      mapStore: {
+        save: (map) =>
+          new Promise((resolve) => {
+            process.after(MAP_WRITE_MS, () => {
+              node.storedMap = map;
+              resolve();
+            });
+          }),
+      },
+      ...{ clock: process, timers: process, logger: silentLogger, dataDirectory: node.name, store, fatal },
+      log: observer.watchLog(node.name, hooks.log?.(log, process) ?? log),
+      ...{ tickMs, heartbeatTicks, electionTicks, checkpointLogBytes, logSegmentsMax },
+      ...{ movesMax: options.movesMax, clockSkewMaxMs: options.clockSkewMaxMs },
+      observer: observer.shardObserver(),
+      newSeed: () => hooks.newSeed?.(rng.nextU32()) ?? rng.nextU32(),
+      incarnationOf: (name) => node.met.get(name),
+      opened: ({ replica, checkpoint }) => {
+        hooks.core?.(replica.core, process);
+        observer.watchReplica(node.name, replica, checkpoint);
+      },
+    });
+    void made.over.then((reason) => {
+      node.evicted(process, reason);
+    });
+    observer.watchSends(node.name, made.shard);
+    return made;
   }
 
-  #serve(shard: Shard, watch: DiskWatch): void {
-    const { sim, process, host } = this.#options;
-    const { fabric, options, hooks, members } = sim;
+  async #recover(node: StorageNode, groups: readonly RecoveredGroup[]): Promise<void> {
+    const { sim, process } = this.#options;
+    const { hooks, observer } = sim;
+    const found = groups.map((group) => hooks.recovered?.(group, process) ?? group);
+    const byGroup = new Map(found.map((group) => [group.group, group]));
+    for (const group of node.view.ownGroups().keys())
+      observer.recovered(this.#options.node.name, group, byGroup.get(group));
+    await node.recover(found);
+  }
+
+  #serve(node: StorageNode, watch: DiskWatch): void {
+    const { sim, process } = this.#options;
+    const { fabric, options, hooks } = sim;
+    const { host, incarnation, met } = this.#options.node;
+    const { shard, view } = node;
     const peers = new SimPeers({
-      ...{ fabric, process, host, handlers: shard },
-      peers: members.members.map(({ id }) => id).filter((id) => id !== host.name),
+      ...{ fabric, process, host, handlers: node.member, incarnation },
+      standingOf: (name, of) => {
+        const known = view.incarnationOf(name) ?? met.get(name);
+        const standing = view.standingOf(name, of);
+        return standing.kind === "member" && known !== undefined && known !== of ? { kind: "unknown" } : standing;
+      },
+      met: (name, of) => met.set(name, of),
+      evicted: (reason) => {
+        node.evicted(reason);
+      },
       bufferedBytesMax: options.peerBufferBytesMax,
     });
     host.listeners.set(GATEWAY_SERVICE, (end) => {
-      end.stream.accept(process, serveGateway(shard, end, host.name, members, options.encodesFrames));
+      end.stream.accept(process, serveGateway(shard, end, host.name, view, options.encodesFrames));
     });
     this.#cleanup.push(() => {
       host.listeners.delete(GATEWAY_SERVICE);
@@ -143,18 +170,18 @@ export class RunningNode {
     });
     this.#cleanup.push(() => {
       watch.stop();
-      shard.stop();
+      node.stop();
     });
-    this.#shard = shard;
+    this.#serving = true;
     watch.start(process);
+    node.start(hooks.network?.(peers, process) ?? peers);
     peers.start();
-    shard.start(hooks.network?.(peers, process) ?? peers);
   }
 
   /** SIGTERM: hands over what it leads, flushes, and closes everything. */
   async stop(): Promise<void> {
     const { process } = this.#options;
-    const shard = this.#shard;
+    const { shard } = this;
     if (shard !== undefined) {
       const deadlineMs = process.monotonicMs() + DRAIN_MS;
       while (shard.drain() > 0 && process.monotonicMs() < deadlineMs)

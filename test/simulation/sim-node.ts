@@ -1,3 +1,5 @@
+import type { ClusterMap } from "../../src/cluster/index.js";
+import type { ClusterView } from "../../src/node/cluster-view.js";
 import type { Shard } from "../../src/node/shard.js";
 import { MemoryFileSystem } from "../../src/storage/index.js";
 import type { SimHost } from "./fabric.js";
@@ -23,6 +25,10 @@ export class SimNode {
   #process: SimProcess | undefined;
   #running: RunningNode | undefined;
   #diskFull = false;
+  /** In its data folder: what it is, the map it acts on, and whom it has met. */
+  incarnation: string;
+  storedMap: ClusterMap | undefined;
+  readonly met = new Map<string, string>();
   /** Until when errors of writes that a full disk refused may still be on their way to whoever asked for them. */
   #refusedUntilMs = 0;
 
@@ -30,6 +36,7 @@ export class SimNode {
     this.#sim = sim;
     this.name = name;
     this.host = host;
+    this.incarnation = sim.newIncarnation();
     const { syncMs, readMs } = sim.options;
     this.temper = { syncMs, readMs, slowness: 1, failNextSync: false };
     this.#files.limit(DISK_BYTES);
@@ -41,6 +48,11 @@ export class SimNode {
 
   get paused(): boolean {
     return this.#process?.paused === true;
+  }
+
+  /** What it knows of the cluster, while it runs. */
+  get view(): ClusterView | undefined {
+    return this.running ? this.#running?.view : undefined;
   }
 
   /** Undefined until a process has started wholly. */
@@ -64,7 +76,7 @@ export class SimNode {
     const fatal = (error: unknown): void => {
       this.#fatal(process, error);
     };
-    const running = new RunningNode({ sim: this.#sim, process, host: this.host, disk, rows: this.#rows, fatal });
+    const running = new RunningNode({ ...{ sim: this.#sim, node: this, process, disk, rows: this.#rows }, fatal });
     this.#process = process;
     this.#running = running;
     this.temper.failNextSync = false;
@@ -148,6 +160,14 @@ export class SimNode {
     this.#note("goes on");
     this.#process?.resume();
     this.#sim.fabric.checkStreams();
+  }
+
+  /** It is no member any more: it ends, and nobody starts it again. */
+  evicted(process: SimProcess, reason: string): void {
+    if (!process.alive) return;
+    this.#note(`is no member any more: ${reason}`);
+    this.supervised = false;
+    this.#end(process);
   }
 
   /** What ends a real process: expected where the disk was made to fail, else the end of the run. */

@@ -1,6 +1,7 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { PeerFrameSchema } from "../../src/gen/marconi/v1/peers_pb.js";
-import type { NodeId, PeerHandlers, PeerNetwork, SnapshotPart } from "../../src/peer/index.js";
+import type { NodeId, PeerHandlers, SnapshotPart, Standing } from "../../src/peer/index.js";
+import type { MemberNetwork } from "../../src/node/cluster-member.js";
 import { peerLimits } from "../../src/peer/limits.js";
 import type { Timer } from "../../src/base/index.js";
 import type { Fabric, SimHost } from "./fabric.js";
@@ -11,14 +12,20 @@ export interface SimPeersOptions {
   readonly fabric: Fabric;
   readonly process: SimProcess;
   readonly host: SimHost;
-  readonly peers: readonly NodeId[];
   readonly handlers: PeerHandlers;
+  readonly incarnation: string;
+  standingOf(node: NodeId, incarnation: string): Standing;
+  /** A member was met. */
+  met(node: NodeId, incarnation: string): void;
+  evicted(reason: string): void;
   /** Bytes on their way to one peer before frames are dropped. */
   readonly bufferedBytesMax: number;
 }
 
 type Frame =
-  | { readonly type: "hello"; readonly from: NodeId }
+  | { readonly type: "hello"; readonly from: NodeId; readonly incarnation: string }
+  | { readonly type: "evicted"; readonly reason: string }
+  | { readonly type: "control"; readonly bytes: Uint8Array }
   | { readonly type: "messages"; readonly bytes: Uint8Array }
   | { readonly type: "part"; readonly part: SnapshotPart };
 
@@ -32,24 +39,40 @@ interface Peer {
 const SERVICE = "peers";
 
 /** The twin of GrpcPeers: one stream per pair of nodes, dialled by the one whose id sorts first. */
-export class SimPeers implements PeerNetwork {
+export class SimPeers implements MemberNetwork {
   readonly #options: SimPeersOptions;
   readonly #peers = new Map<NodeId, Peer>();
+  #started = false;
   #closed = false;
 
   constructor(options: SimPeersOptions) {
     this.#options = options;
-    for (const node of options.peers)
-      this.#peers.set(node, {
-        node,
-        weDial: options.host.name < node,
-        link: undefined,
+  }
+
+  setPeers(peers: ReadonlyMap<NodeId, string>): void {
+    if (this.#closed) return;
+    for (const peer of [...this.#peers.values()]) {
+      if (peers.has(peer.node)) continue;
+      this.#peers.delete(peer.node);
+      const { link } = peer;
+      peer.link = undefined;
+      link?.close();
+      if (link !== undefined) this.#options.handlers.disconnected(peer.node, false);
+    }
+    for (const node of peers.keys()) {
+      if (this.#peers.has(node)) continue;
+      const peer: Peer = {
+        ...{ node, weDial: this.#options.host.name < node, link: undefined },
         redialDelayMs: peerLimits.redialDelayMsMin,
-      });
+      };
+      this.#peers.set(node, peer);
+      if (this.#started && peer.weDial) this.#dial(peer);
+    }
   }
 
   /** Listens, and dials those whose id sorts behind. */
   start(): void {
+    this.#started = true;
     const { host, process } = this.#options;
     host.listeners.set(SERVICE, (end) => {
       end.stream.accept(
@@ -75,6 +98,10 @@ export class SimPeers implements PeerNetwork {
       world.timeline.note(part.group, `${this.#options.host.name} ${what} ${where} (${to})`);
     }
     return sent;
+  }
+
+  sendControl(to: NodeId, bytes: Uint8Array): boolean {
+    return this.#write(to, { type: "control", bytes }, bytes.length);
   }
 
   isConnected(node: NodeId): boolean {
@@ -112,7 +139,7 @@ export class SimPeers implements PeerNetwork {
   #serve(end: () => StreamEnd, dialled: Peer | undefined): StreamHandlers {
     let peer: Peer | undefined;
     let over = false;
-    const hello: Frame = { type: "hello", from: this.#options.host.name };
+    const hello: Frame = { type: "hello", from: this.#options.host.name, incarnation: this.#options.incarnation };
     const finish = (): void => {
       if (over) return;
       over = true;
@@ -128,12 +155,23 @@ export class SimPeers implements PeerNetwork {
       data: (payload) => {
         if (over) return;
         const frame = payload as Frame;
+        if (frame.type === "evicted") {
+          this.#options.evicted(frame.reason);
+          return;
+        }
         if (frame.type !== "hello") {
           if (peer !== undefined) this.#take(peer.node, frame);
           return;
         }
-        peer = this.#peers.get(frame.from);
-        if (peer === undefined) return;
+        const standing = this.#options.standingOf(frame.from, frame.incarnation);
+        if (standing.kind === "evicted") end().send({ type: "evicted", reason: standing.reason }, 0);
+        peer = standing.kind === "member" ? this.#peers.get(frame.from) : undefined;
+        if (peer === undefined) {
+          // In a moment, so that the reason still arrives.
+          this.#options.process.after(peerLimits.redialDelayMsMin, finish);
+          return;
+        }
+        this.#options.met(frame.from, frame.incarnation);
         helloTimer.cancel();
         if (dialled === undefined) end().send(hello, 0);
         this.#established(peer, end());
@@ -145,7 +183,9 @@ export class SimPeers implements PeerNetwork {
     const previous = peer.link;
     peer.link = link;
     peer.redialDelayMs = peerLimits.redialDelayMsMin;
+    if (previous !== undefined) this.#options.handlers.disconnected(peer.node, false);
     previous?.close();
+    this.#options.handlers.connected(peer.node);
   }
 
   #lost(peer: Peer): void {
@@ -161,7 +201,7 @@ export class SimPeers implements PeerNetwork {
   #redialLater(peer: Peer): void {
     if (this.#closed) return;
     this.#options.process.after(peer.redialDelayMs, () => {
-      this.#dial(peer);
+      if (this.#peers.get(peer.node) === peer) this.#dial(peer);
     });
     peer.redialDelayMs = Math.min(peer.redialDelayMs * 2, peerLimits.redialDelayMsMax);
   }
@@ -170,5 +210,6 @@ export class SimPeers implements PeerNetwork {
     const { handlers } = this.#options;
     if (frame.type === "messages") handlers.messages(from, frame.bytes);
     else if (frame.type === "part") handlers.snapshotPart(from, frame.part);
+    else if (frame.type === "control") handlers.control(from, frame.bytes);
   }
 }

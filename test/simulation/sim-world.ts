@@ -1,4 +1,4 @@
-import { MemberMap } from "../../src/node/members.js";
+import { type ClusterMap, foundingMap, idsToHold, seatOf } from "../../src/cluster/index.js";
 import { Fabric, type SimHost } from "./fabric.js";
 import type { Hooks } from "./hooks.js";
 import { Observer } from "./observer.js";
@@ -13,7 +13,7 @@ export class SimWorld {
   readonly world: World;
   readonly options: SimOptions;
   readonly fabric: Fabric;
-  readonly members: MemberMap;
+  readonly founding: ClusterMap;
   readonly observer: Observer;
   readonly nodes: readonly SimNode[];
   readonly gateways: readonly SimGateway[];
@@ -27,12 +27,12 @@ export class SimWorld {
     this.options = options;
     this.fabric = new Fabric(world, options);
     this.nodeNames = Array.from({ length: options.nodes }, (_, i) => `n${String(i + 1)}`);
-    this.members = new MemberMap(
-      this.nodeNames.map((id) => ({ id, address: id })),
-      options.partitions,
-      options.replicationFactor,
-    );
-    this.observer = new Observer(world, this.members);
+    this.founding = foundingMap({
+      members: this.nodeNames.map((id) => ({ id, address: id })),
+      partitionCount: options.partitions,
+      replicationFactor: options.replicationFactor,
+    });
+    this.observer = new Observer(world, () => this.map);
     this.observer.onMachine = (machine, node) => this.hooks.machine?.(machine, node);
     this.nodes = this.nodeNames.map((name) => new SimNode(this, name, this.#host(name)));
     this.gateways = Array.from({ length: options.gateways }, (_, i) => {
@@ -54,10 +54,31 @@ export class SimWorld {
     return new SimProcess(this.world, this.#processes, name, skew);
   }
 
+  newIncarnation(): string {
+    const rng = this.world.rng("incarnations");
+    const word = (): string => rng.nextU32().toString(16).padStart(8, "0");
+    return word() + word();
+  }
+
   node(name: string): SimNode {
     const node = this.nodes.find((candidate) => candidate.name === name);
     if (node === undefined) throw new Error(`no node ${name}`);
     return node;
+  }
+
+  /** The newest map that any node has stored or acts on. */
+  get map(): ClusterMap {
+    let newest = this.founding;
+    for (const node of this.nodes)
+      for (const map of [node.storedMap, node.view?.map])
+        if (map !== undefined && map.version > newest.version) newest = map;
+    return newest;
+  }
+
+  /** The nodes that hold a replica of a group, by the newest map; the first should lead. */
+  nodesOf(group: number): string[] {
+    const { map } = this;
+    return idsToHold(map, group).map((id) => map.nodes[seatOf(id) - 1]?.id ?? "");
   }
 
   /** The nodes that lead a partition in their own eyes, the one of the greatest term first. */

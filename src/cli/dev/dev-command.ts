@@ -1,13 +1,28 @@
+import fs from "node:fs";
 import path from "node:path";
 import { type DevConfig, StartRefusal } from "../../config/index.js";
 import { ExitCode } from "../exit-code.js";
 import { SAME_SIGNAL_MS } from "../same-signal.js";
 import type { Terminal } from "../terminal.js";
-import { checkFolder, type ClusterFile, type DevSources, openCluster, removeCluster } from "./cluster-file.js";
+import {
+  checkFolder,
+  type ClusterFile,
+  type DevSources,
+  livingNumbers,
+  nodeName,
+  openCluster,
+  recordRemoval,
+  removeCluster,
+  saveCluster,
+} from "./cluster-file.js";
 import { planCluster } from "./cluster-plan.js";
 import { DataLock } from "./data-lock.js";
+import { isFormerMember } from "./former-member.js";
 import { checkPorts } from "./port-check.js";
 import { Supervisor } from "./supervisor.js";
+
+/** A node that refuses to start may have been removed; others know it, but perhaps they are just starting. */
+const REMOVAL_PATIENCE_MS = 10_000;
 
 export interface DevOptions {
   readonly config: DevConfig;
@@ -28,7 +43,8 @@ export async function runDev(options: DevOptions): Promise<ExitCode> {
     try {
       if (config.reset) removeCluster(folder);
       const cluster = openCluster(folder, config, options.sources);
-      await checkPorts({ ...config, nodes: cluster.nodes });
+      await checkPorts(config, livingNumbers(cluster));
+      saveCluster(folder, cluster);
       return await superviseCluster(options, folder, cluster, lock);
     } finally {
       lock.release();
@@ -49,9 +65,11 @@ async function superviseCluster(
   const { terminal, config } = options;
   const plan = planCluster(folder, cluster, config);
   terminal.say(
-    `Marconi ${options.version}: ${count(cluster.nodes, "node")}, ${count(cluster.partitions, "partition")}, ` +
+    `Marconi ${options.version}: ${count(plan.nodes.length, "node")}, ${count(cluster.partitions, "partition")}, ` +
       `${count(cluster.replicationFactor, "copy", "copies")} of every message, data in ${config.data}`,
   );
+  const fresh = joining(folder, cluster);
+  if (fresh.length > 0) terminal.say(`new, and asking the others to be taken in: ${fresh.join(", ")}`);
   const stop = new AbortController();
   const kill = new AbortController();
   // A terminal that is gone does not keep the cluster from being stopped in order.
@@ -64,6 +82,13 @@ async function superviseCluster(
       entry: options.entry,
       terminal,
       onProcesses: (pids) => lock.setChildren(pids),
+      isFormer: async (name, { code }, signal) => {
+        const addresses = plan.members.filter(({ id }) => id !== name).map(({ address }) => address);
+        const patienceMs = code === ExitCode.refused ? REMOVAL_PATIENCE_MS : 0;
+        const isFormer = await isFormerMember({ name, clusterId: cluster.clusterId, addresses, patienceMs, signal });
+        if (isFormer) recordRemoval(folder, name);
+        return isFormer;
+      },
       stop: stop.signal,
       kill: kill.signal,
     });
@@ -75,6 +100,14 @@ async function superviseCluster(
   } finally {
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.off(signal, onSignal);
   }
+}
+
+/** Nodes that are started for the first time in a cluster that others founded. */
+function joining(folder: string, cluster: ClusterFile): string[] {
+  return livingNumbers(cluster)
+    .filter((number) => number > cluster.founders)
+    .map(nodeName)
+    .filter((name) => !fs.existsSync(path.join(folder, name)));
 }
 
 function count(number: number, one: string, many = `${one}s`): string {

@@ -1,5 +1,5 @@
 import net from "node:net";
-import { type DevConfig, devPorts, StartRefusal } from "../../config/index.js";
+import { type DevConfig, devPortConflicts, devPorts, StartRefusal } from "../../config/index.js";
 
 /** The code of the error that listening there ends with; undefined when the port is free. */
 function tryPort(host: string, port: number): Promise<string | undefined> {
@@ -10,10 +10,15 @@ function tryPort(host: string, port: number): Promise<string | undefined> {
   });
 }
 
-/** Finds out before anything is started whether every port is to be had. @throws StartRefusal naming all that are not */
-export async function checkPorts(config: DevConfig): Promise<void> {
-  const problems: string[] = [];
-  for (const { port, user, flag } of devPorts(config)) {
+/**
+ * Finds out before anything is started whether every port is to be had.
+ *
+ * @param numbers of the nodes
+ * @throws StartRefusal naming all that are not
+ */
+export async function checkPorts(config: DevConfig, numbers: readonly number[]): Promise<void> {
+  const problems = devPortConflicts(config, numbers);
+  for (const { port, user, flag } of devPorts(config, numbers)) {
     const code = await tryPort(config.host, port);
     if (code === undefined) continue;
     if (code === "EADDRINUSE")

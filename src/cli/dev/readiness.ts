@@ -20,5 +20,8 @@ export async function probe(readyUrl: string): Promise<boolean> {
 /** How many partitions a node leads; undefined when it does not say. */
 export async function leadCount(metricsUrl: string): Promise<number | undefined> {
   const metrics = await ask(metricsUrl);
-  return metrics?.match(/^marconi_raft_is_leader\{[^}]*\} 1$/gm)?.length ?? (metrics === undefined ? undefined : 0);
+  return (
+    metrics?.match(/^marconi_raft_is_leader\{[^}]*partition="\d+"[^}]*\} 1$/gm)?.length ??
+    (metrics === undefined ? undefined : 0)
+  );
 }

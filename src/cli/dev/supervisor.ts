@@ -25,6 +25,8 @@ export interface SupervisorOptions {
   readonly terminal: Terminal;
   /** Told whenever a process starts or ends. */
   readonly onProcesses: (pids: ReadonlyMap<string, number>) => void;
+  /** True for a node that was removed from its cluster: it is not missed. Asked when one ends by itself. */
+  readonly isFormer: (name: string, end: ProcessEnd, stopping: AbortSignal) => Promise<boolean>;
   /** Aborted: stop everything in order. */
   readonly stop: AbortSignal;
   /** Aborted: no time for order. */
@@ -37,6 +39,8 @@ interface Keeper {
   current: ManagedProcess | undefined;
   /** It has been ready at least once: from then on a death is an accident. */
   hasServed: boolean;
+  /** It was removed from the cluster. */
+  isFormer: boolean;
 }
 
 /** Runs the processes of a cluster, tells how they fare, starts again what dies, and stops them in order. */
@@ -81,7 +85,7 @@ export class Supervisor {
   #keeper(plan: ProcessPlan): Keeper {
     fs.mkdirSync(path.dirname(plan.logFile), { recursive: true });
     const tail = new LogTail(plan.logFile, (text) => this.#warn(plan.name, text));
-    return { plan, tail, current: undefined, hasServed: false };
+    return { plan, tail, current: undefined, hasServed: false, isFormer: false };
   }
 
   /** Starts a process, and starts it again whenever it dies, until everything stops. */
@@ -105,6 +109,12 @@ export class Supervisor {
   /** Waits until the process should be started again; false when it should not. */
   async #afterDeath(keeper: Keeper, end: ProcessEnd, backoff: Backoff): Promise<boolean> {
     const { name, logFile } = keeper.plan;
+    if (keeper !== this.#gateway && (await this.#options.isFormer(name, end, this.#stopping))) {
+      keeper.isFormer = true;
+      this.#say(name, "was removed from the cluster and is not started any more");
+      return false;
+    }
+    if (this.#isStopping()) return false;
     const words = keeper.tail.lastWords();
     const why = `${end.how}${words === "" ? "" : `: ${words}`}`;
     if (!keeper.hasServed) {
@@ -144,7 +154,7 @@ export class Supervisor {
   async #announce(onReady: () => void): Promise<void> {
     const all = [...this.#nodes, this.#gateway];
     while (!this.#isStopping()) {
-      if (all.every((keeper) => keeper.hasServed)) {
+      if (all.every((keeper) => keeper.hasServed || keeper.isFormer)) {
         await this.#tellLeaders();
         onReady();
         return;
@@ -157,13 +167,14 @@ export class Supervisor {
   async #tellLeaders(): Promise<void> {
     const sinceMs = performance.now();
     for (;;) {
-      const counts = await Promise.all(this.#nodes.map(({ plan }) => leadCount(plan.metricsUrl)));
+      const nodes = this.#nodes.filter(({ isFormer }) => !isFormer);
+      const counts = await Promise.all(nodes.map(({ plan }) => leadCount(plan.metricsUrl)));
       const led = counts.reduce<number>((sum, count) => sum + (count ?? 0), 0);
       if (led < this.#options.plan.partitions && performance.now() - sinceMs < LEADERS_WAIT_MS && !this.#isStopping()) {
         await sleep(PROBE_PERIOD_MS);
         continue;
       }
-      const each = this.#nodes.map(({ plan }, i) => `${plan.name} ${counts[i] ?? "?"}`).join(", ");
+      const each = nodes.map(({ plan }, i) => `${plan.name} ${counts[i] ?? "?"}`).join(", ");
       this.#say("leaders", `${each} of ${this.#options.plan.partitions} partitions`);
       return;
     }

@@ -105,7 +105,8 @@ export class Courier implements LinkEvents {
 
   leadersChanged(link: NodeLink, leaders: readonly LeaderUpdate[]): void {
     const sender = link.nodeId;
-    if (sender === undefined) return;
+    // A link that another one to the same node has replaced may bring old news.
+    if (sender === undefined || this.#nodes.linkOf(sender) !== link) return;
     const { clock, counters, limits, log } = this.#options;
     const strandedAtMs = clock.monotonicMs() + limits.strandedAfterMs;
     for (const { partition, term, leaderNodeId, serving } of leaders) {
@@ -137,8 +138,8 @@ export class Courier implements LinkEvents {
   }
 
   lost(link: NodeLink, requests: readonly Request[]): void {
-    if (link.nodeId !== undefined) this.#leaders.forget(link.nodeId);
-    this.#nodes.lost(link);
+    const wasUsed = this.#nodes.lost(link);
+    if (wasUsed && link.nodeId !== undefined) this.#leaders.forget(link.nodeId);
     for (const request of requests) {
       const lane = this.#lane(request);
       lane.waiting.push(request);

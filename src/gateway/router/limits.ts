@@ -22,7 +22,10 @@ export const routerLimits = {
    * outstanding: room for 256 of the largest posts in one turn, while a node that stopped reading leaves the rest to others.
    */
   outboxBytesMax: 64 * mebibyte,
-  /** Nodes dialled: well above the twelve that a cluster is meant for; a wrong member list must not open sockets without end. */
+  /**
+   * Nodes dialled at a time, not counting those about to be given up: well above the twelve that a cluster is meant for; a wrong
+   * member list must not open sockets without end.
+   */
   nodesMax: 256,
   /** Partitions that a node may name: a larger count is a fault, not a cluster. */
   partitionsMax: 65_536,
@@ -33,6 +36,10 @@ export const routerLimits = {
   redialDelayMsMax: 400,
   /** Wait after a node of another cluster or protocol was met: only a person can mend that. */
   refusedRedialDelayMs: 5_000,
+  /** The same for an address of the configuration that leads to no member while other nodes answer: it may be gone for good. */
+  spareRedialDelayMs: 30_000,
+  /** How long requests may stay on the stream to a node that has left before they are sent elsewhere; most are answered at once. */
+  retireMsMax: 2_000,
   /** How long a request waits for news after its leader turned it away, before that leader is asked again with one request. */
   bounceRetryDelayMs: 40,
   /**

@@ -5,6 +5,7 @@ import {
   ExchangeRequestSchema,
   type GatewayHello,
   type LeaderUpdate,
+  type Membership,
   type NodeHello,
 } from "../../gen/marconi/v1/partitions_pb.js";
 import { CorrelationTable } from "./correlation-table.js";
@@ -16,15 +17,23 @@ import type { Request, RequestHolder } from "./request.js";
 import type { RouterCounters } from "./stats.js";
 import type { Connection, Transport } from "./transport.js";
 
-/** How the owner takes a hello: use the node; refuse it; or let the link rest, since another one reaches the same node. */
-export type Greeting = { readonly take: "use" | "rest" } | { readonly take: "refuse"; readonly reason: string };
+/**
+ * How the owner takes a hello: use the node; refuse it; let the link rest, since another one reaches the same node; or try
+ * again later, since the node is no member of the cluster now.
+ */
+export type Greeting =
+  { readonly take: "use" | "rest" | "later" } | { readonly take: "refuse"; readonly reason: string };
 
-/** Who knows the cluster's name and its other links. */
+/** Who knows the cluster's name, its members and the other links. */
 export interface LinkGreeter {
   /** What to say in every hello. */
   hello(): GatewayHello;
-  /** A node said hello. After `use` the link is ready. */
+  /** A node said hello. After `use` the link is ready. The link may be closed meanwhile. */
   greet(link: NodeLink, hello: NodeHello): Greeting;
+  /** A node told of the members of its cluster. */
+  membershipChanged(membership: Membership): void;
+  /** Whether a link that is not ready is missed: it is dialled briskly then, at leisure otherwise. */
+  urgent(link: NodeLink): boolean;
 }
 
 /** What the user of links hears. Calls never overlap. */
@@ -64,12 +73,20 @@ export class NodeLink implements RequestHolder {
   readonly #flush = (): void => {
     this.#flushNow();
   };
+  readonly #partIfIdle = (): void => {
+    if (this.#retiring && this.#isIdle) this.#part();
+  };
   #state: State = "lost";
   #nodeId: string | undefined;
   #connection: Connection | undefined;
   /** Tells a connection's events from those of its predecessors. */
   #attempt = 0;
   #timer: Timer | undefined;
+  /** It is dialled again, but not soon. */
+  #atLeisure = false;
+  #retiring = false;
+  /** While retiring: when what is still on the link is given up. */
+  #retireTimer: Timer | undefined;
   #flushSoon = false;
   #blocked = false;
   #refusal: string | undefined;
@@ -90,8 +107,9 @@ export class NodeLink implements RequestHolder {
     return this.#state === "ready";
   }
 
-  get resting(): boolean {
-    return this.#state === "resting";
+  /** It is about to be given up: `retire` was called. */
+  get retiring(): boolean {
+    return this.#retiring;
   }
 
   /** True when a new request is better refused than put behind what waits already. */
@@ -107,6 +125,7 @@ export class NodeLink implements RequestHolder {
   dial(): void {
     if (this.#state !== "lost" && this.#state !== "resting") return;
     this.#state = "greeting";
+    this.#atLeisure = false;
     this.#blocked = false;
     this.#attempt += 1;
     const attempt = this.#attempt;
@@ -144,6 +163,32 @@ export class NodeLink implements RequestHolder {
     this.#connection.send(create(ExchangeRequestSchema, { hello: this.#options.greeter.hello() }), 0);
   }
 
+  /** A link that rests, or is dialled at leisure, is missed from now on. */
+  hasten(): void {
+    if (this.#state === "resting") this.dial();
+    else if (this.#atLeisure) this.#redialIn(this.#delay.next());
+  }
+
+  /**
+   * Gives the link up, once all that is on it was answered or retireMsMax have passed; it is lost then, and rests. Requests
+   * may still be put on it until then.
+   */
+  retire(): void {
+    if (!this.ready || this.#retiring) return;
+    this.#retiring = true;
+    const { timers, limits } = this.#options;
+    this.#retireTimer = timers.after(limits.retireMsMax, () => {
+      this.#part();
+    });
+    timers.soon(this.#partIfIdle);
+  }
+
+  /** Undoes `retire`, if it is not too late. */
+  keep(): void {
+    this.#retireTimer?.cancel();
+    this.#retiring = false;
+  }
+
   /** Puts a request on the link: it goes out in the frame of this event-loop turn. The link must be ready. */
   enqueue(request: Request): void {
     request.link = this;
@@ -168,6 +213,10 @@ export class NodeLink implements RequestHolder {
     this.#state = "closed";
   }
 
+  get #isIdle(): boolean {
+    return this.#inFlight.count === 0 && this.#outbox.isEmpty;
+  }
+
   #receive(frame: ExchangeResponse): void {
     this.#options.counters.framesReceived += 1;
     if (this.#state === "greeting") {
@@ -178,7 +227,9 @@ export class NodeLink implements RequestHolder {
     const { events } = this.#options;
     if (frame.correlations.length > 0 && !this.#answers(frame)) return;
     if (frame.leaders.length > 0) events.leadersChanged(this, frame.leaders);
+    if (frame.membership !== undefined) this.#options.greeter.membershipChanged(frame.membership);
     events.frameDone(this);
+    this.#partIfIdle();
   }
 
   #greet(hello: NodeHello | undefined): void {
@@ -187,11 +238,16 @@ export class NodeLink implements RequestHolder {
       hello === undefined
         ? { take: "refuse", reason: "its first frame carries no hello" }
         : this.#options.greeter.greet(this, hello);
+    if (this.#isClosed) return;
     if (greeting.take === "refuse") {
       this.#refuse(greeting.reason);
       return;
     }
     this.#nodeId = hello?.nodeId;
+    if (greeting.take === "later") {
+      this.#putOff();
+      return;
+    }
     this.#refusal = undefined;
     this.#delay.reset();
     if (greeting.take === "rest") {
@@ -210,6 +266,16 @@ export class NodeLink implements RequestHolder {
     this.#refusal = reason;
     this.#hangUp();
     this.#redialIn(this.#options.limits.refusedRedialDelayMs);
+  }
+
+  /** No member now: said once, tried again as long as nobody else answers, or later. */
+  #putOff(): void {
+    const reason = "it is no member of its cluster";
+    if (this.#refusal !== reason)
+      this.#options.log.warn({ address: this.address, node: this.#nodeId, reason }, "storage node is not used");
+    this.#refusal = reason;
+    this.#hangUp();
+    this.#redial();
   }
 
   /** False when the frame does not follow the format and the stream was given up for it. */
@@ -253,18 +319,40 @@ export class NodeLink implements RequestHolder {
 
   #lose(reason: string): void {
     const wasReady = this.ready;
-    const requests = [...this.#inFlight.drain(), ...this.#outbox.drain()];
     this.#hangUp();
-    this.#redialIn(this.#delay.next());
-    if (!wasReady) return;
-    this.#options.counters.streamsLost += 1;
-    this.#options.log.warn({ address: this.address, node: this.#nodeId, reason }, "storage node lost");
+    this.#state = "lost";
+    if (wasReady) {
+      this.#options.counters.streamsLost += 1;
+      this.#options.log.warn({ address: this.address, node: this.#nodeId, reason }, "storage node lost");
+      this.#handBack();
+    }
+    if (!this.#isClosed) this.#redial();
+  }
+
+  /** The end of a link that retires. */
+  #part(): void {
+    this.#hangUp();
+    this.#state = "resting";
+    this.#options.log.info({ address: this.address, node: this.#nodeId }, "storage node left");
+    this.#handBack();
+  }
+
+  #handBack(): void {
+    const requests = [...this.#inFlight.drain(), ...this.#outbox.drain()];
     for (const request of requests) request.detach();
     this.#options.events.lost(this, requests);
   }
 
+  #redial(): void {
+    const urgent = this.#options.greeter.urgent(this);
+    this.#redialIn(urgent ? this.#delay.next() : this.#options.limits.spareRedialDelayMs);
+    this.#atLeisure = !urgent;
+  }
+
   #redialIn(delayMs: number): void {
     this.#state = "lost";
+    this.#atLeisure = false;
+    this.#timer?.cancel();
     this.#timer = this.#options.timers.after(delayMs, () => {
       this.dial();
     });
@@ -273,7 +361,12 @@ export class NodeLink implements RequestHolder {
   #hangUp(): void {
     this.#attempt += 1;
     this.#timer?.cancel();
+    this.keep();
     this.#connection?.close();
     this.#connection = undefined;
+  }
+
+  get #isClosed(): boolean {
+    return this.#state === "closed";
   }
 }

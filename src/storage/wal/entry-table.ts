@@ -1,16 +1,19 @@
 import { assert } from "../../base/index.js";
 import type { Index, Term } from "../../raft/index.js";
+import { recordBytes } from "./layout.js";
 
 const CAPACITY_MIN = 8;
 
 /**
- * Where the entries of one group lie: 16 bytes an entry in typed arrays, and the terms as runs. Positions ascend with the
- * index, since the log is only ever appended to.
+ * Where the entries of one group lie, and what they take up: 20 bytes an entry in typed arrays, and the terms as runs.
+ * Positions ascend with the index, since the log is only ever appended to.
  */
 export class EntryTable {
   #segments = new Uint32Array(CAPACITY_MIN);
   #offsets = new Uint32Array(CAPACITY_MIN);
-  /** Payload bytes of all entries ever appended up to and including this one; lengths are differences. */
+  /** Payload bytes. */
+  #lengths = new Uint32Array(CAPACITY_MIN);
+  /** Bytes of the log that all entries ever appended up to and including this one take up. */
   #totals = new Float64Array(CAPACITY_MIN);
   /** Slot of the first entry. */
   #head = 0;
@@ -39,18 +42,27 @@ export class EntryTable {
     return this.#count;
   }
 
+  /** `bytes`: of the payload. */
   append(term: Term, segment: number, offset: number, bytes: number): void {
     if (this.#head + this.#count === this.#segments.length) this.#makeRoom();
     const previous = this.#count === 0 ? this.#before : this.#total(this.last);
     const slot = this.#head + this.#count;
     this.#segments[slot] = segment;
     this.#offsets[slot] = offset;
-    this.#totals[slot] = previous + bytes;
+    this.#lengths[slot] = bytes;
+    this.#totals[slot] = previous + recordBytes(bytes);
     this.#count++;
     if (this.#runTerm.at(-1) !== term) {
       this.#runFrom.push(this.last);
       this.#runTerm.push(term);
     }
+  }
+
+  /** The last entry takes up `bytes` more than its record. An entry that is gone again pays nothing. */
+  charge(bytes: number): void {
+    if (this.#count === 0) return;
+    const last = this.#slot(this.last);
+    this.#totals[last] = (this.#totals[last] as number) + bytes;
   }
 
   /** Drops everything at and after `from`. Below the first entry it leaves an empty table whose next entry is `from`. */
@@ -98,12 +110,13 @@ export class EntryTable {
     return this.#offsets[this.#slot(index)] as number;
   }
 
+  /** Payload bytes of an entry. */
   bytesAt(index: Index): number {
-    return this.#total(index) - (index === this.#first ? this.#before : this.#total(index - 1));
+    return this.#lengths[this.#slot(index)] as number;
   }
 
-  /** Payload bytes of all entries after `index`. */
-  bytesAfter(index: Index): number {
+  /** Bytes of the log that all entries after `index` take up. */
+  logBytesAfter(index: Index): number {
     if (this.#count === 0 || index >= this.last) return 0;
     return this.#total(this.last) - (index < this.#first ? this.#before : this.#total(index));
   }
@@ -148,12 +161,15 @@ export class EntryTable {
     const end = this.#head + this.#count;
     const segments = new Uint32Array(capacity);
     const offsets = new Uint32Array(capacity);
+    const lengths = new Uint32Array(capacity);
     const totals = new Float64Array(capacity);
     segments.set(this.#segments.subarray(this.#head, end));
     offsets.set(this.#offsets.subarray(this.#head, end));
+    lengths.set(this.#lengths.subarray(this.#head, end));
     totals.set(this.#totals.subarray(this.#head, end));
     this.#segments = segments;
     this.#offsets = offsets;
+    this.#lengths = lengths;
     this.#totals = totals;
     this.#head = 0;
   }

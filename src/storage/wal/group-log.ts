@@ -23,6 +23,8 @@ export class GroupLog {
   submittedLast: Index;
   /** Index of the newest snapshot submitted; what is older is out of date. */
   submittedSnapshot: Index;
+  /** Kept by FrameShares. */
+  entriesInFrame = 0;
   /** Truncations (and installs, from 0) that are queued, and the lowest index they drop: nothing from there on may be read. */
   #cuts = 0;
   #cutFrom: Index = Number.MAX_SAFE_INTEGER;

@@ -7,8 +7,10 @@ import {
   type RestoredState,
 } from "../../raft/index.js";
 import { CorruptionError, REPLACE_NODE_ADVICE } from "../errors.js";
+import { PAGE_BYTES } from "../limits.js";
 import type { GroupId, RecoveredGroup } from "../shard-log.js";
 import type { Frame } from "./frame.js";
+import { FrameShares } from "./frame-shares.js";
 import { GroupLog } from "./group-log.js";
 import { decodeCheckpoint, decodeGroupState, decodeInstalled } from "./group-record.js";
 import { alignUp, FRAME_HEADER_BYTES, GroupRecordKind, readU64, RECORD_HEADER_BYTES, RecordType } from "./layout.js";
@@ -36,6 +38,7 @@ interface RecordView {
 export class Replay {
   readonly groups = new Map<GroupId, GroupLog>();
   readonly #configurations = new Map<GroupLog, ConfigurationAt[]>();
+  readonly #shares = new FrameShares();
   readonly #pathOf: (segmentId: number) => string;
 
   constructor(pathOf: (segmentId: number) => string) {
@@ -50,6 +53,7 @@ export class Replay {
       this.#applyRecord(frame, at, at + length);
       at += alignUp(length, 8);
     }
+    this.#shares.settle(alignUp(frame.header.bytes, PAGE_BYTES));
   }
 
   /** What the groups start from. Throws CorruptionError when entries that a group still needs are missing. */
@@ -163,7 +167,9 @@ export class Replay {
       const problem = `entry ${String(record.index)} of group ${String(log.group)} follows entry ${String(log.table.last)}`;
       this.#refuse(frame, at, problem);
     }
-    log.table.append(record.term, frame.segmentId, frame.offset + at, end - at - RECORD_HEADER_BYTES);
+    const payloadBytes = end - at - RECORD_HEADER_BYTES;
+    log.table.append(record.term, frame.segmentId, frame.offset + at, payloadBytes);
+    this.#shares.add(log, payloadBytes);
     if (record.kind !== EntryKind.config) return;
     const configuration = decodeConfiguration(frame.bytes.subarray(at + RECORD_HEADER_BYTES, end));
     this.#configurationsOf(log).push({ index: record.index, configuration });

@@ -58,6 +58,10 @@ export class SegmentedLog implements SegmentedShardLog {
     });
   }
 
+  holds(group: GroupId): boolean {
+    return this.#groups.has(group);
+  }
+
   removeGroup(group: GroupId): Promise<void> {
     this.#assertOpen();
     const log = this.#logOf(group);
@@ -123,7 +127,7 @@ export class SegmentedLog implements SegmentedShardLog {
   }
 
   bytesAfter(group: GroupId, index: Index): number {
-    return this.#logOf(group).table.bytesAfter(index);
+    return this.#logOf(group).table.logBytesAfter(index);
   }
 
   pinning(countMax: number): GroupId[] {

@@ -1,6 +1,7 @@
 import { assert } from "../../base/index.js";
 import type { GroupId } from "../shard-log.js";
 import type { FrameBuilder } from "./frame-builder.js";
+import type { FrameShares } from "./frame-shares.js";
 import type { GroupLog } from "./group-log.js";
 import { encodeCheckpoint, encodeGroupState, encodeInstalled } from "./group-record.js";
 import { GroupRecordKind, recordBytes, RecordType } from "./layout.js";
@@ -12,6 +13,7 @@ const NO_BODY = new Uint8Array(0);
 export interface FrameTarget {
   readonly builder: FrameBuilder;
   readonly groups: Map<GroupId, GroupLog>;
+  readonly shares: FrameShares;
   readonly segmentId: number;
   /** Offset of the frame in its segment. */
   readonly offset: number;
@@ -46,6 +48,7 @@ function encodeOrder(target: FrameTarget, submission: OrderSubmission, budget: n
     assert(entry !== undefined, "entry within the order");
     const offset = target.builder.addEntry(log, entry);
     log.table.append(entry.term, target.segmentId, target.offset + offset, entry.data.length);
+    target.shares.add(log, entry.data.length);
     submission.bytes -= recordBytes(entry.data.length);
   }
   submission.nextEntry = end;

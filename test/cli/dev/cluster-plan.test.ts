@@ -3,8 +3,6 @@ import { planCluster } from "../../../src/cli/dev/cluster-plan.js";
 import { devSchema, type Flags, gatewaySchema, nodeSchema, resolve } from "../../../src/config/index.js";
 
 const cluster = {
-  kind: "marconi-dev-cluster",
-  format: 1,
   clusterId: "4f2c1a52-6f0e-4a0e-9d5a-0c7a3a1f7f11",
   nodes: 2,
   partitions: 5,
@@ -39,6 +37,30 @@ describe("the processes of a dev cluster", () => {
       "http://localhost:9101/ready",
       "http://localhost:9102/ready",
     ]);
+  });
+
+  test("a node that joined later asks the founders to take it in, and nobody starts one that was removed", () => {
+    const grown = { ...cluster, founders: 2, nodes: 5, removed: ["n2", "n4"] };
+    const { config } = resolve(devSchema, {}, {});
+    const { nodes, gateway, members } = planCluster("/data", grown, config);
+    const configs = nodes.map((node) => resolve(nodeSchema, flagsOf(node.args), {}).config);
+    expect(configs.map(({ nodeId, listen, metricsPort, join }) => [nodeId, listen, metricsPort, join])).toEqual([
+      ["n1", "127.0.0.1:7101", 9101, []],
+      ["n3", "127.0.0.1:7103", 9103, ["127.0.0.1:7101"]],
+      ["n5", "127.0.0.1:7105", 9105, ["127.0.0.1:7101"]],
+    ]);
+    // For ever the same on every founder, whoever was removed.
+    expect(configs.map((one) => one.members.map(({ id }) => id))).toEqual([["n1", "n2"], [], []]);
+    const living = ["127.0.0.1:7101", "127.0.0.1:7103", "127.0.0.1:7105"];
+    expect(members.map(({ address }) => address)).toEqual(living);
+    expect(resolve(gatewaySchema, flagsOf(gateway.args), {}).config.nodes).toEqual(living);
+  });
+
+  test("without any founder left, a new node asks whoever is there", () => {
+    const grown = { ...cluster, founders: 1, nodes: 3, removed: ["n1"] };
+    const { nodes } = planCluster("/data", grown, resolve(devSchema, {}, {}).config);
+    const joins = nodes.map((node) => resolve(nodeSchema, flagsOf(node.args), {}).config.join);
+    expect(joins).toEqual([["127.0.0.1:7103"], ["127.0.0.1:7102"]]);
   });
 
   test("the gateway is told all nodes", () => {

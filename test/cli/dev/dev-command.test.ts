@@ -75,6 +75,22 @@ describe("marconi dev", () => {
     expect(await first.done).toBe(0);
   });
 
+  test("grows with --nodes, for good, and refuses to shrink", async () => {
+    const data = path.join(newFolder(), "data");
+    const flags = { ...(await portFlags()), data };
+    const expected = [/ 1 node, /, / 2 nodes, .*\nnew, and asking the others to be taken in: n2\n/, / 2 nodes, /];
+    for (const [round, nodes] of ["1", "2", undefined].entries()) {
+      const { terminal, done } = dev({ ...flags, nodes });
+      await eventually("the invitation", () => terminal.text.includes("The gateway listens on"));
+      expect(terminal.text).toMatch(expected[round]!);
+      pressCtrlC();
+      expect(await done).toBe(0);
+    }
+    const { terminal, done } = dev(flags);
+    expect(await done).toBe(3);
+    expect(terminal.text).toContain("remove nodes, with marconi node remove n2 --wait");
+  });
+
   test("--reset makes a new cluster of another shape", async () => {
     const data = newFolder();
     const flags = { ...(await portFlags()), data };

@@ -28,8 +28,8 @@ interface Running {
   readonly wasReady: () => boolean;
 }
 
-/** @param manners of the stand-ins, by name */
-async function start(manners: Readonly<Record<string, string>> = {}): Promise<Running> {
+/** @param manners of the stand-ins, by name; `former` are those that were removed from the cluster */
+async function start(manners: Readonly<Record<string, string>> = {}, former: readonly string[] = []): Promise<Running> {
   const folder = newFolder();
   const port = await freePorts(10);
   const flags = { nodes: "2", port: String(port), basePort: String(port), metricsBasePort: String(port + 5) };
@@ -50,6 +50,7 @@ async function start(manners: Readonly<Record<string, string>> = {}): Promise<Ru
     entry,
     terminal,
     onProcesses: (now) => (pids = now),
+    isFormer: async (name) => former.includes(name),
     stop: stop.signal,
     kill: kill.signal,
   });
@@ -102,6 +103,20 @@ describe("the supervisor of a local cluster", () => {
       /n2 +the data folder is of another cluster\nn2 +did not start \(exit code 3\); its log is/,
     );
     expect(pids().size).toBe(0);
+  });
+
+  test("does not miss a node that was removed, whether it refuses to start or dies", async () => {
+    const former: string[] = ["n2"];
+    const { terminal, stop, done, pids, wasReady } = await start({ n2: "refuse" }, former);
+    await eventually("the others are ready", wasReady);
+    expect(terminal.text).toMatch(/n2 +was removed from the cluster and is not started any more\n/);
+    expect(terminal.text).toMatch(/leaders +n1 6 of 12 partitions/);
+    former.push("n1");
+    process.kill(pids().get("n1")!, "SIGKILL");
+    await eventually("its removal is told", () => /n1 +was removed/.test(terminal.text));
+    expect([...pids().keys()]).toEqual(["gateway"]);
+    stop.abort();
+    expect(await done).toBe(0);
   });
 
   test("names the error of a process that breaks at once", async () => {

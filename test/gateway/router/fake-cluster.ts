@@ -33,6 +33,12 @@ export interface Effect {
   readonly queue: string;
 }
 
+/** As nodes tell it. */
+export interface MembershipList {
+  readonly version: bigint;
+  readonly members: { nodeId: string; address: string }[];
+}
+
 const nothing = new Uint8Array(0);
 
 /** A node as the cluster needs it. */
@@ -40,6 +46,7 @@ export interface ClusterNode {
   readonly id: string;
   readonly address: string;
   pushLeader(partition: number, term: number, leaderNodeId: string, serving: boolean): void;
+  pushMembership(membership: MembershipList): void;
   kill(): void;
 }
 
@@ -49,6 +56,8 @@ export class FakeCluster {
   readonly nodes = new Map<string, ClusterNode>();
   readonly partitions: FakePartition[];
   readonly effects: Effect[] = [];
+  #mapVersion = 1;
+  #members: readonly string[] | undefined;
 
   constructor(partitionCount: number, id = "cluster-a") {
     this.id = id;
@@ -65,6 +74,22 @@ export class FakeCluster {
     const partition = this.partitions[index];
     if (partition === undefined) throw new RangeError(`no partition ${String(index)}`);
     return partition;
+  }
+
+  /** All nodes, unless `setMembers` was called. */
+  get membership(): MembershipList {
+    const nodes = [...this.nodes.values()].filter(({ id }) => this.#members?.includes(id) ?? true);
+    return {
+      version: BigInt(this.#mapVersion),
+      members: nodes.map(({ id, address }) => ({ nodeId: id, address })),
+    };
+  }
+
+  /** Makes the next version of the map, and has every node, former members included, tell of it. */
+  setMembers(nodeIds: readonly string[]): void {
+    this.#mapVersion += 1;
+    this.#members = nodeIds;
+    for (const node of this.nodes.values()) node.pushMembership(this.membership);
   }
 
   /** Moves leadership and tells the gateways of the nodes concerned. Undefined: nobody leads. */

@@ -8,7 +8,7 @@ import {
 } from "../../../src/gen/marconi/v1/partitions_pb.js";
 import { channelOptions, PROTOCOL_VERSION, serviceDefinition } from "../../../src/rpc/index.js";
 import { type CorrelatedAnswer, responseOf } from "./fake-answers.js";
-import type { FakeCluster } from "./fake-cluster.js";
+import type { FakeCluster, MembershipList } from "./fake-cluster.js";
 
 type Stream = ServerDuplexStream<ExchangeRequest, ExchangeResponse>;
 
@@ -88,6 +88,10 @@ export class FakeNode {
     this.push(create(ExchangeResponseSchema, { leaders }));
   }
 
+  pushMembership(membership: MembershipList): void {
+    this.push(create(ExchangeResponseSchema, { membership }));
+  }
+
   /** Sends a frame to every gateway. */
   push(frame: ExchangeResponse): void {
     for (const stream of this.#streams) stream.write(frame);
@@ -118,7 +122,6 @@ export class FakeNode {
   }
 
   #greet(stream: Stream): void {
-    const nodes = [...this.cluster.nodes.values()];
     const leaders = [...this.cluster.partitions.entries()]
       .filter(([, { leader }]) => leader === this.id)
       .map(([partition, { term, serving }]) => ({ partition, term: BigInt(term), leaderNodeId: this.id, serving }));
@@ -127,7 +130,8 @@ export class FakeNode {
       clusterId: this.clusterId,
       nodeId: this.id,
       partitionCount: this.cluster.partitions.length,
-      members: this.members ?? nodes.map((node) => ({ nodeId: node.id, address: node.address })),
+      members: this.members ?? this.cluster.membership.members,
+      mapVersion: this.cluster.membership.version,
     };
     stream.write(create(ExchangeResponseSchema, { hello, leaders }));
   }

@@ -4,6 +4,7 @@ import {
   type ExchangeRequest,
   ExchangeResponseSchema,
   type LeaderUpdateSchema,
+  type MemberSchema,
 } from "../../../src/gen/marconi/v1/partitions_pb.js";
 import { PROTOCOL_VERSION } from "../../../src/rpc/index.js";
 
@@ -25,6 +26,7 @@ export class MemoryConnection implements Connection {
   readonly address: string;
   readonly frames: ExchangeRequest[] = [];
   closed = false;
+  failed = false;
   /** What `send` returns. */
   takesMore = true;
   readonly #handlers: ConnectionHandlers;
@@ -57,10 +59,10 @@ export class MemoryConnection implements Connection {
     this.#handlers.frame(create(ExchangeResponseSchema, frame));
   }
 
-  /** A hello of `nodeId`, and what it leads. */
+  /** A hello of `nodeId`, and what it leads. Members are as in `membership`. */
   hello(
     nodeId: string,
-    options: { partitions?: number; members?: string[]; updates?: Update[]; clusterId?: string } = {},
+    options: { partitions?: number; members?: string[]; version?: number; updates?: Update[]; clusterId?: string } = {},
   ): void {
     this.reply({
       hello: {
@@ -68,10 +70,16 @@ export class MemoryConnection implements Connection {
         clusterId: options.clusterId ?? "cluster-a",
         nodeId,
         partitionCount: options.partitions ?? 1,
-        members: (options.members ?? []).map((id) => ({ nodeId: id, address: `${id}:1` })),
+        members: membersOf(options.members ?? []),
+        mapVersion: BigInt(options.version ?? 1),
       },
       leaders: updatesOf(options.updates ?? []),
     });
+  }
+
+  /** Members are "a", reached at a:1, or "a@address". */
+  membership(version: number, ...members: string[]): void {
+    this.reply({ membership: { version: BigInt(version), members: membersOf(members) } });
   }
 
   news(...updates: Update[]): void {
@@ -83,8 +91,16 @@ export class MemoryConnection implements Connection {
   }
 
   fail(reason = "broken"): void {
+    this.failed = true;
     this.#handlers.closed(reason);
   }
+}
+
+function membersOf(members: readonly string[]): MessageInitShape<typeof MemberSchema>[] {
+  return members.map((member) => {
+    const [nodeId = "", address = `${nodeId}:1`] = member.split("@");
+    return { nodeId, address };
+  });
 }
 
 function updatesOf(updates: readonly Update[]): MessageInitShape<typeof LeaderUpdateSchema>[] {
@@ -120,6 +136,11 @@ export class MemoryTransport implements Transport {
     const connection = this.connections.findLast((other) => other.address === address);
     if (connection === undefined) throw new Error(`nobody dialled ${address}`);
     return connection;
+  }
+
+  /** Addresses of the connections that were not closed by the router, nor by `fail`. */
+  get open(): string[] {
+    return this.connections.filter(({ closed, failed }) => !closed && !failed).map(({ address }) => address);
   }
 
   dials(address: string): number {

@@ -5,13 +5,14 @@ import { routerLimits } from "../../../src/gateway/router/limits.js";
 import { type Greeting, type LinkEvents, type LinkGreeter, NodeLink } from "../../../src/gateway/router/node-link.js";
 import type { Request } from "../../../src/gateway/router/request.js";
 import { type RouterCounters, zeroCounters } from "../../../src/gateway/router/stats.js";
-import { GatewayHelloSchema, type LeaderUpdate } from "../../../src/gen/marconi/v1/partitions_pb.js";
+import { GatewayHelloSchema, type LeaderUpdate, type Membership } from "../../../src/gen/marconi/v1/partitions_pb.js";
 import { MemoryTransport } from "./memory-transport.js";
 import { RecordingLog, requestOf, seededRng, VirtualTime } from "./support.js";
 
 /** Writes down what a link says. */
 class Listener implements LinkEvents, LinkGreeter {
   greeting: Greeting = { take: "use" };
+  isUrgent = true;
   readonly heard: string[] = [];
   readonly answers: { request: Request; status: number; result: string }[] = [];
   lostRequests: readonly Request[] = [];
@@ -22,6 +23,14 @@ class Listener implements LinkEvents, LinkGreeter {
 
   greet(): Greeting {
     return this.greeting;
+  }
+
+  membershipChanged({ version }: Membership): void {
+    this.heard.push(`members ${String(version)}`);
+  }
+
+  urgent(): boolean {
+    return this.isUrgent;
   }
 
   answered(_link: NodeLink, request: Request, status: number, payload: Uint8Array, start: number, end: number): void {
@@ -222,13 +231,117 @@ describe("NodeLink", () => {
   test("rests when told so, until it is dialled", async () => {
     listener.greeting = { take: "rest" };
     wire().hello("a");
-    expect([link.resting, link.nodeId, wire().closed]).toEqual([true, "a", true]);
+    expect([link.ready, link.nodeId, wire().closed]).toEqual([false, "a", true]);
     await time.advance(60_000);
     expect(transport.dials("n:1")).toBe(1);
     listener.greeting = { take: "use" };
     link.dial();
     wire().hello("a");
     expect(link.ready).toBe(true);
+  });
+
+  test("passes on what a node says of the membership, after answers and leaders", async () => {
+    wire().hello("a");
+    link.enqueue(requestOf(1));
+    await time.advance(0);
+    listener.heard.length = 0;
+    wire().reply({
+      membership: { version: 7n, members: [] },
+      leaders: [{ partition: 3, term: 1n, leaderNodeId: "a", serving: true }],
+      correlations: [1],
+      statuses: [RequestStatus.ok],
+      lengths: [0],
+    });
+    expect(listener.heard).toEqual(["answered", "leaders 3", "members 7", "done"]);
+  });
+
+  describe("that is not missed", () => {
+    beforeEach(() => {
+      listener.isUrgent = false;
+    });
+
+    test("is dialled at leisure, until it is missed", async () => {
+      wire().fail("connection refused");
+      await time.advance(routerLimits.spareRedialDelayMs - 1);
+      expect(transport.dials("n:1")).toBe(1);
+      await time.advance(1);
+      expect(transport.dials("n:1")).toBe(2);
+      wire().fail("connection refused");
+      listener.isUrgent = true;
+      link.hasten();
+      await time.advance(20);
+      expect(transport.dials("n:1")).toBe(3);
+      link.hasten();
+      await time.advance(routerLimits.helloTimeoutMs - 1);
+      expect(transport.dials("n:1")).toBe(3);
+    });
+
+    test("may be of no use now: that is said once, and it is asked again at leisure", async () => {
+      listener.greeting = { take: "later" };
+      wire().hello("a");
+      expect([link.ready, link.nodeId, wire().closed]).toEqual([false, "a", true]);
+      await time.advance(routerLimits.spareRedialDelayMs);
+      wire().hello("a");
+      expect(log.warnings.map(({ message }) => message)).toEqual(["storage node is not used"]);
+      await time.advance(routerLimits.spareRedialDelayMs);
+      expect(transport.dials("n:1")).toBe(3);
+    });
+  });
+
+  describe("that retires", () => {
+    test("goes at once when nothing is on it, and is not dialled again", async () => {
+      wire().hello("a");
+      link.retire();
+      expect([link.ready, link.retiring]).toEqual([true, true]);
+      await time.advance(0);
+      expect([link.ready, link.retiring, wire().closed]).toEqual([false, false, true]);
+      expect(listener.heard).toContain("lost");
+      expect(counters.streamsLost).toBe(0);
+      await time.advance(60_000);
+      expect(transport.dials("n:1")).toBe(1);
+      link.hasten();
+      expect(transport.dials("n:1")).toBe(2);
+    });
+
+    test("waits for the answers to what is on it", async () => {
+      wire().hello("a");
+      link.enqueue(requestOf(1, 1));
+      await time.advance(0);
+      link.retire();
+      link.enqueue(requestOf(2, 2));
+      await time.advance(10);
+      wire().answer(1, RequestStatus.ok);
+      expect(link.ready).toBe(true);
+      wire().answer(2, RequestStatus.ok);
+      expect(link.ready).toBe(false);
+      expect(listener.answers).toHaveLength(2);
+      expect(listener.lostRequests).toEqual([]);
+    });
+
+    test("does not wait for ever", async () => {
+      wire().hello("a");
+      const request = requestOf(1, 1);
+      link.enqueue(request);
+      await time.advance(0);
+      link.retire();
+      await time.advance(routerLimits.retireMsMax - 1);
+      expect(link.ready).toBe(true);
+      await time.advance(1);
+      expect(link.ready).toBe(false);
+      expect(listener.lostRequests).toEqual([request]);
+      expect(request.uncertain).toBe(true);
+    });
+
+    test("may be kept after all", async () => {
+      wire().hello("a");
+      link.retire();
+      link.keep();
+      await time.advance(routerLimits.retireMsMax);
+      expect([link.ready, link.retiring]).toEqual([true, false]);
+      link.retire();
+      await time.advance(0);
+      expect(link.ready).toBe(false);
+    });
   });
 
   test.each([

@@ -10,8 +10,8 @@ import { RecordingLog, VirtualTime } from "./support.js";
 /*
  * MARCONI_ROUTER_SEED=17 repeats a seed, MARCONI_ROUTER_SEED=1000+200 plays 200 of them from 1000 on.
  *
- * Many nodes, leadership that moves at random, streams that break, nodes that freeze and die, all in virtual time. Whatever
- * happens: every call settles, once and in time; a command that succeeded was executed once; one whose error says that it
+ * Many nodes, leadership that moves at random, streams that break, nodes that freeze and die, or leave and join, all in
+ * virtual time. Whatever happens: every call settles, once and in time; a command that succeeded was executed once; one whose error says that it
  * had no effect was never executed, not even by a frame that arrives later; and reads see what was acknowledged before.
  */
 
@@ -93,11 +93,12 @@ class Run {
 
   event(): void {
     const node = this.#pick(this.nodes);
-    const kind = this.rng.between(0, 10);
+    const kind = this.rng.between(0, 11);
     if (kind < 4) this.#moveLeader(this.rng.between(0, partitionCount));
     else if (kind === 4) node.freeze();
     else if (kind <= 6) node.thaw();
     else if (kind === 7) node.breakOne();
+    else if (kind === 10) this.#changeMembership(node);
     else if (node.up) this.#kill(node);
     else node.start();
   }
@@ -109,16 +110,30 @@ class Run {
       if (!node.up) node.start();
       node.thaw();
     }
+    this.cluster.setMembers(this.nodes.map(({ id }) => id));
     this.cluster.leadAll();
   }
 
+  #isMember({ id }: SimNode): boolean {
+    return this.cluster.membership.members.some(({ nodeId }) => nodeId === id);
+  }
+
+  /** A member leaves; its partitions are led by others first. A node that is none joins. */
+  #changeMembership(node: SimNode): void {
+    const members = this.nodes.filter((other) => this.#isMember(other) !== (other === node));
+    if (members.filter(({ up }) => up).length < 2) return;
+    for (const [partition, { leader }] of this.cluster.partitions.entries())
+      if (members.every(({ id }) => id !== leader)) this.cluster.lead(partition, this.#pick(members).id);
+    this.cluster.setMembers(members.map(({ id }) => id));
+  }
+
   #moveLeader(partition: number): void {
-    const target = this.#pick(this.nodes.filter(({ up }) => up));
+    const target = this.#pick(this.nodes.filter((node) => node.up && this.#isMember(node)));
     this.cluster.lead(partition, this.rng.fraction() < 0.15 ? undefined : target.id);
   }
 
   #kill(node: SimNode): void {
-    if (this.nodes.filter(({ up }) => up).length <= 2) return;
+    if (this.nodes.filter((other) => other.up && this.#isMember(other)).length <= 2) return;
     node.kill();
     for (const [partition, { leader }] of this.cluster.partitions.entries()) {
       if (leader !== node.id) continue;

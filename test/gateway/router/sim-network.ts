@@ -1,4 +1,4 @@
-import { create } from "@bufbuild/protobuf";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import type { Rng } from "../../../src/base/index.js";
 import { isQuery } from "../../../src/command/index.js";
 import { RequestStatus } from "../../../src/contract/index.js";
@@ -10,7 +10,7 @@ import {
 } from "../../../src/gen/marconi/v1/partitions_pb.js";
 import { PROTOCOL_VERSION } from "../../../src/rpc/index.js";
 import { type Answer, responseOf } from "./fake-answers.js";
-import type { ClusterNode, FakeCluster } from "./fake-cluster.js";
+import type { ClusterNode, FakeCluster, MembershipList } from "./fake-cluster.js";
 import { requestsOf, type SentRequest } from "./memory-transport.js";
 import type { VirtualTime } from "./support.js";
 
@@ -22,6 +22,7 @@ export class SimNetwork implements Transport {
   readonly time: VirtualTime;
   readonly rng: Rng;
   readonly nodes = new Map<string, SimNode>();
+  readonly dials = new Map<string, number>();
 
   constructor(time: VirtualTime, rng: Rng) {
     this.time = time;
@@ -29,6 +30,7 @@ export class SimNetwork implements Transport {
   }
 
   connect(address: string, handlers: ConnectionHandlers): Connection {
+    this.dials.set(address, (this.dials.get(address) ?? 0) + 1);
     return new SimConnection(this, this.nodes.get(address), handlers);
   }
 
@@ -89,6 +91,10 @@ export class SimConnection implements Connection {
     else this.breakAfter(network.latencyMs());
   }
 
+  get open(): boolean {
+    return !this.#hungUp && !this.#cut;
+  }
+
   send(frame: ExchangeRequest): boolean {
     this.#toNode.send(frame);
     if (!this.#network.chance(0.05)) return true;
@@ -132,13 +138,20 @@ export class SimNode implements ClusterNode {
   readonly #cluster: FakeCluster;
   #frozen: (() => void)[] | undefined;
 
-  constructor(id: string, network: SimNetwork, cluster: FakeCluster) {
+  constructor(id: string, network: SimNetwork, cluster: FakeCluster, address = `${id}:1`) {
     this.id = id;
-    this.address = `${id}:1`;
+    this.address = address;
     this.#network = network;
     this.#cluster = cluster;
     network.nodes.set(this.address, this);
     cluster.nodes.set(id, this);
+  }
+
+  /** Streams that neither end has given up. */
+  get openCount(): number {
+    let count = 0;
+    for (const connection of this.connections) if (connection.open) count += 1;
+    return count;
   }
 
   kill(): void {
@@ -167,10 +180,17 @@ export class SimNode implements ClusterNode {
   }
 
   pushLeader(partition: number, term: number, leaderNodeId: string, serving: boolean): void {
-    const leaders = [{ partition, term: BigInt(term), leaderNodeId, serving }];
+    this.#push({ leaders: [{ partition, term: BigInt(term), leaderNodeId, serving }] });
+  }
+
+  pushMembership(membership: MembershipList): void {
+    this.#push({ membership });
+  }
+
+  #push(frame: MessageInitShape<typeof ExchangeResponseSchema>): void {
     this.#run(() => {
       for (const connection of this.connections)
-        if (connection.greeted) connection.reply(create(ExchangeResponseSchema, { leaders }));
+        if (connection.greeted) connection.reply(create(ExchangeResponseSchema, frame));
     });
   }
 
@@ -193,7 +213,8 @@ export class SimNode implements ClusterNode {
       clusterId: this.#cluster.id,
       nodeId: this.id,
       partitionCount: this.#cluster.partitions.length,
-      members: [...this.#cluster.nodes.values()].map(({ id, address }) => ({ nodeId: id, address })),
+      members: this.#cluster.membership.members,
+      mapVersion: this.#cluster.membership.version,
     };
     // Followers say what they know as well: who leads, but not whether it serves.
     const leaders = [...this.#cluster.partitions.entries()].map(([partition, { term, leader, serving }]) => ({

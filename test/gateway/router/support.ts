@@ -5,16 +5,17 @@ import { Request } from "../../../src/gateway/router/request.js";
 
 export const silentLog: RouterLog = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
-/** A log whose errors can be read. */
+/** A log whose errors and warnings can be read. */
 export class RecordingLog implements RouterLog {
   readonly errors: { fields: object; message: string }[] = [];
+  readonly warnings: { fields: object; message: string }[] = [];
 
   info(): void {
     // Not looked at.
   }
 
-  warn(): void {
-    // Not looked at.
+  warn(fields: object, message: string): void {
+    this.warnings.push({ fields, message });
   }
 
   error(fields: object, message: string): void {

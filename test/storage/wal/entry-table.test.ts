@@ -1,17 +1,21 @@
 import { expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { EntryTable } from "../../../src/storage/wal/entry-table.js";
+import { recordBytes } from "../../../src/storage/wal/layout.js";
 
 interface Place {
   readonly term: number;
   readonly segment: number;
   readonly offset: number;
   readonly bytes: number;
+  /** Bytes of the log. */
+  taken: number;
 }
 
 type Step =
   | { readonly type: "append"; readonly count: number; readonly newTerm: boolean; readonly bytes: number }
   | { readonly type: "truncate" | "trim"; readonly back: number }
+  | { readonly type: "charge"; readonly bytes: number }
   | { readonly type: "reset"; readonly ahead: number };
 
 const steps: fc.Arbitrary<Step> = fc.oneof(
@@ -28,6 +32,7 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
     weight: 2,
     arbitrary: fc.record({ type: fc.constantFrom("truncate" as const, "trim" as const), back: fc.nat(40) }),
   },
+  { weight: 2, arbitrary: fc.record({ type: fc.constant("charge" as const), bytes: fc.nat(5000) }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant("reset" as const), ahead: fc.nat(50) }) },
 );
 
@@ -44,10 +49,15 @@ test("the table agrees with an array of entries", () => {
           if (step.newTerm) term++;
           for (let i = 0; i < step.count; i++) {
             offset += 8;
-            const place = { term, segment: 1 + (offset >> 7), offset, bytes: step.bytes + i };
+            const bytes = step.bytes + i;
+            const place = { term, segment: 1 + (offset >> 7), offset, bytes, taken: recordBytes(bytes) };
             model.push(place);
             table.append(place.term, place.segment, place.offset, place.bytes);
           }
+        } else if (step.type === "charge") {
+          table.charge(step.bytes);
+          const last = model.at(-1);
+          if (last !== undefined) last.taken += step.bytes;
         } else if (step.type === "reset") {
           first = first + model.length + step.ahead;
           model = [];
@@ -79,7 +89,7 @@ function check(table: EntryTable, first: number, model: readonly Place[]): void 
   );
   const middle = first + (model.length >> 1);
   const after = model.slice((model.length >> 1) + 1);
-  expect(table.bytesAfter(middle)).toBe(after.reduce((sum, { bytes }) => sum + bytes, 0));
+  expect(table.logBytesAfter(middle)).toBe(after.reduce((sum, { taken }) => sum + taken, 0));
   const runs = table.termRunsAfter(middle);
   const termAt = (index: number): number | undefined => runs.findLast((run) => run.from <= index)?.term;
   expect(after.map((_, i) => termAt(middle + 1 + i))).toEqual(after.map(({ term }) => term));

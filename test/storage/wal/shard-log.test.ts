@@ -329,16 +329,27 @@ describe("reading", () => {
     expect(fixture.errors).toEqual([]);
   });
 
-  test("counts what a restart would replay", async () => {
-    const log = await new Fixture().openWithGroup();
-    await append(log, 1, entriesFrom(1, 10, 1, 50));
-    expect(log.bytesAfter(1, 0)).toBe(500);
-    expect(log.bytesAfter(1, 4)).toBe(300);
+  test("counts what a restart would read: padding too, of which each group has its share", async () => {
+    const fixture = new Fixture();
+    const log = await fixture.openWithGroup();
+    await log.createGroup(2, INCARNATION, START);
+    for (let i = 1; i <= 10; i++) await append(log, 1, entriesFrom(i, 1, 1, 50));
+    expect(log.bytesAfter(1, 0)).toBe(10 * 4_096);
+    expect(log.bytesAfter(1, 4)).toBe(6 * 4_096);
     expect(log.bytesAfter(1, 10)).toBe(0);
+    // One frame for both: three entries of 96 bytes pay for themselves, and for a third of the rest each.
+    await Promise.all([append(log, 1, entriesFrom(11, 1, 1, 50)), append(log, 2, entriesFrom(1, 2, 1, 50))]);
+    expect(Math.abs(log.bytesAfter(1, 10) - 4_096 / 3)).toBeLessThan(1);
+    expect(Math.abs(log.bytesAfter(2, 0) - (4_096 * 2) / 3)).toBeLessThan(1);
     log.checkpointed(1, snapshotAt(4, 1), 5);
     await flushed(log, 1);
-    expect(log.bytesAfter(1, 4)).toBe(300);
     expect(log.firstIndex(1)).toBe(5);
+    const counts = [log.bytesAfter(1, 4), log.bytesAfter(1, 8), log.bytesAfter(1, 10), log.bytesAfter(2, 0)];
+    await log.close();
+    const { log: again } = await fixture.open();
+    expect([again.bytesAfter(1, 4), again.bytesAfter(1, 8), again.bytesAfter(1, 10), again.bytesAfter(2, 0)]).toEqual(
+      counts,
+    );
   });
 });
 

@@ -1,0 +1,66 @@
+import type { Placement } from "../cluster/index.js";
+import { goalOf } from "../cluster/index.js";
+import type { Configuration, PeerStatus, ReplicaId, Status } from "../raft/index.js";
+import type { Replica } from "./replica.js";
+
+/** What the leader of a group should do next about who holds it. */
+export type PlacementStep =
+  | { readonly step: "nothing" }
+  /** Its voters are those that the map wants, by a committed configuration: the map may forget the others. */
+  | { readonly step: "report"; readonly replicas: readonly ReplicaId[]; readonly generation: number }
+  | { readonly step: "change"; readonly voters: readonly ReplicaId[]; readonly learners: readonly ReplicaId[] };
+
+const nothing: PlacementStep = Object.freeze({ step: "nothing" });
+
+const sameMembers = (a: readonly ReplicaId[], b: readonly ReplicaId[]): boolean =>
+  a.length === b.length && a.every((id) => b.includes(id));
+
+/** True when a group is as the map wants it, as far as can be told without asking its core. */
+export function isSettled({ voters, outgoing, learners }: Configuration, placement: Placement): boolean {
+  if (placement.target.length > 0 || placement.former.length > 0) return false;
+  return outgoing.length === 0 && learners.length === 0 && sameMembers(voters, placement.replicas);
+}
+
+/**
+ * The way from a group's configuration to the one that the map wants (raft.md section 5): newcomers are learners until they
+ * have caught up, then one joint change makes them voters and lets the others go. Never with fewer healthy voters than before.
+ */
+export function nextStep(status: Status, placement: Placement): PlacementStep {
+  const { configuration, configurationIndex, commit } = status;
+  const { voters, outgoing, learners } = configuration;
+  if (outgoing.length > 0 || configurationIndex > commit || !status.established) return nothing;
+  const goal = goalOf(placement);
+  const missing = goal.filter((id) => !voters.includes(id));
+  if (missing.length === 0 && learners.length === 0 && goal.length === voters.length)
+    return isSettled(configuration, placement)
+      ? nothing
+      : { step: "report", replicas: voters, generation: placement.generation };
+  if (!sameMembers(missing, learners)) return { step: "change", voters, learners: missing };
+  const peers = new Map(status.peers.map((peer) => [peer.id, peer]));
+  if (!missing.every((id) => peers.get(id)?.caughtUp === true)) return nothing;
+  const healthy = (ids: readonly ReplicaId[]): number => ids.filter((id) => isHealthy(status.id, peers, id)).length;
+  const enough = Math.min(healthy(voters), goal.length);
+  if (healthy(goal) < enough || healthy(goal) * 2 <= goal.length) return nothing;
+  return { step: "change", voters: goal, learners: [] };
+}
+
+function isHealthy(own: ReplicaId, peers: ReadonlyMap<ReplicaId, PeerStatus>, id: ReplicaId): boolean {
+  return id === own || peers.get(id)?.recentlyActive === true;
+}
+
+/** Performs the next step at the leader of a group; returns what to report, if that is the step. */
+export function drivePlacement(
+  replica: Replica,
+  placement: Placement,
+): Extract<PlacementStep, { readonly step: "report" }> | undefined {
+  if (!replica.serving || isSettled(replica.configuration, placement)) return undefined;
+  const status = replica.core.status();
+  const next = nextStep(status, placement);
+  if (next.step === "report") return next;
+  if (next.step === "change") {
+    const { voters, learners } = next;
+    replica.core.proposeConfiguration({ voters, learners, expectedConfigurationIndex: status.configurationIndex });
+    replica.poke();
+  }
+  return undefined;
+}
