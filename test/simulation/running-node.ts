@@ -132,7 +132,7 @@ export class RunningNode {
     const peers = new SimPeers({
       ...{ fabric, process, host, handlers: shard },
       peers: members.members.map(({ id }) => id).filter((id) => id !== host.name),
-      bufferedBytesMax: options.peerBufferBytesMax,
+      ...{ encodesFrames: options.encodesFrames, bufferedBytesMax: options.peerBufferBytesMax },
     });
     host.listeners.set(GATEWAY_SERVICE, (end) => {
       end.stream.accept(process, serveGateway(shard, end, host.name, members, options.encodesFrames));

@@ -1,4 +1,5 @@
 import { fromBinary } from "@bufbuild/protobuf";
+import { messagesOf } from "./hot-frames.js";
 import { PeerFrameSchema } from "../../src/gen/marconi/v1/peers_pb.js";
 import type { NodeId, PeerHandlers, PeerNetwork, SnapshotPart } from "../../src/peer/index.js";
 import { peerLimits } from "../../src/peer/limits.js";
@@ -13,6 +14,8 @@ export interface SimPeersOptions {
   readonly host: SimHost;
   readonly peers: readonly NodeId[];
   readonly handlers: PeerHandlers;
+  /** Frames are read by the general decoder of protobuf: slower. */
+  readonly encodesFrames: boolean;
   /** Bytes on their way to one peer before frames are dropped. */
   readonly bufferedBytesMax: number;
 }
@@ -61,8 +64,8 @@ export class SimPeers implements PeerNetwork {
   }
 
   send(to: NodeId, frame: Buffer): boolean {
-    const { messages } = fromBinary(PeerFrameSchema, frame);
-    return this.#write(to, { type: "messages", bytes: messages }, messages.length);
+    const bytes = this.#options.encodesFrames ? fromBinary(PeerFrameSchema, frame).messages : messagesOf(frame);
+    return this.#write(to, { type: "messages", bytes }, bytes.length);
   }
 
   sendSnapshotPart(to: NodeId, part: SnapshotPart): boolean {
