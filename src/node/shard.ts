@@ -448,7 +448,6 @@ export class Shard implements ReplicaHost, Omit<PeerHandlers, "connected" | "con
   }
 
   #turn(): void {
-    this.#turnScheduled = false;
     if (this.#stopped) return;
     const awake = this.#awake;
     this.#awake = [];
@@ -465,6 +464,9 @@ export class Shard implements ReplicaHost, Omit<PeerHandlers, "connected" | "con
       // It did not take its answers: whatever else is meant for it would only pile up.
       if (connection.closed && this.#gateways.delete(connection)) this.#gatewaysDropped++;
     }
+    // Not before: what this turn sent and answered is on its way and needs no turn of its own.
+    this.#turnScheduled = false;
+    if (this.#awake.length > 0 || this.#touched.length > 0) this.#scheduleTurn();
   }
 
   #flushOutbox(node: NodeId, outbox: MessageFrame): void {
