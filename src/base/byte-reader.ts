@@ -32,13 +32,13 @@ export class ByteReader {
   }
 
   u32(): number {
-    return this.#bytes.readUInt32LE(this.#take(4));
+    return this.#get32(this.#take(4));
   }
 
   /** A u64 that must be a safe integer. */
   u64(): number {
     const at = this.#take(8);
-    const value = this.#bytes.readUInt32LE(at) + this.#bytes.readUInt32LE(at + 4) * 0x1_0000_0000;
+    const value = this.#get32(at) + this.#get32(at + 4) * 0x1_0000_0000;
     if (!Number.isSafeInteger(value)) throw new DecodeError("u64 beyond 2^53");
     return value;
   }
@@ -82,6 +82,13 @@ export class ByteReader {
   /** Asserts that nothing is left over: trailing bytes mean that writer and reader disagree. */
   finish(): void {
     if (this.#at !== this.#end) throw new DecodeError(`${String(this.#end - this.#at)} bytes left over`);
+  }
+
+  /** Within what `#take` has checked. */
+  #get32(at: number): number {
+    const bytes = this.#bytes;
+    const low = (bytes[at] as number) | ((bytes[at + 1] as number) << 8) | ((bytes[at + 2] as number) << 16);
+    return (low | ((bytes[at + 3] as number) << 24)) >>> 0;
   }
 
   #take(count: number): number {

@@ -1,4 +1,4 @@
-import { assert } from "./assert.js";
+import { assert, AssertionError } from "./assert.js";
 
 const EMPTY = Buffer.alloc(0);
 /** One large frame does not make the writer keep a large buffer for ever. */
@@ -27,21 +27,25 @@ export class ByteWriter {
   }
 
   u16(value: number): void {
+    assert(value >= 0 && value <= 0xffff, "not a u16");
     const at = this.#grow(2);
-    this.#bytes.writeUInt16LE(value, at);
+    const bytes = this.#bytes;
+    bytes[at] = value;
+    bytes[at + 1] = value >>> 8;
   }
 
   u32(value: number): void {
-    const at = this.#grow(4);
-    this.#bytes.writeUInt32LE(value, at);
+    assert(value >= 0 && value <= 0xffff_ffff, "not a u32");
+    this.#put32(this.#grow(4), value);
   }
 
   /** A safe integer in [0, 2^53) as eight bytes. */
   u64(value: number): void {
-    assert(value >= 0 && Number.isSafeInteger(value), `not a safe u64: ${String(value)}`);
+    // The text is made only when it is needed: this is called for every field of every message.
+    if (!(value >= 0 && Number.isSafeInteger(value))) throw new AssertionError(`not a safe u64: ${String(value)}`);
     const at = this.#grow(8);
-    this.#bytes.writeUInt32LE(value >>> 0, at);
-    this.#bytes.writeUInt32LE(Math.floor(value / 0x1_0000_0000), at + 4);
+    this.#put32(at, value);
+    this.#put32(at + 4, value / 0x1_0000_0000);
   }
 
   /** A safe integer in [0, 2^53), seven bits to a byte, the low ones first: numbers that are mostly small take little room. */
@@ -83,7 +87,8 @@ export class ByteWriter {
   /** Overwrites a u32 written earlier, for lengths known only afterwards. */
   patchU32(at: number, value: number): void {
     assert(at + 4 <= this.#length, "patch beyond the end");
-    this.#bytes.writeUInt32LE(value, at);
+    assert(value >= 0 && value <= 0xffff_ffff, "not a u32");
+    this.#put32(at, value);
   }
 
   /** The bytes written so far, without a copy; valid until the next write or `reset`. */
@@ -111,6 +116,16 @@ export class ByteWriter {
 
   reset(): void {
     this.#length = 0;
+  }
+
+  /** The lowest 32 bits; byte by byte, which the compiler makes one store of, where Buffer's methods check everything again. */
+  #put32(at: number, value: number): void {
+    const bytes = this.#bytes;
+    const word = value >>> 0;
+    bytes[at] = word;
+    bytes[at + 1] = word >>> 8;
+    bytes[at + 2] = word >>> 16;
+    bytes[at + 3] = word >>> 24;
   }
 
   #grow(count: number): number {

@@ -1,4 +1,4 @@
-import { assert } from "./assert.js";
+import { AssertionError } from "./assert.js";
 
 /** A source of randomness that is passed in, so that a seed repeats a run. */
 export interface Rng {
@@ -46,7 +46,7 @@ export class Xoshiro128 implements Rng {
   }
 
   between(min: number, max: number): number {
-    assert(max > min, `empty range [${String(min)}, ${String(max)})`);
+    if (!(max > min)) throw new AssertionError(`empty range [${String(min)}, ${String(max)})`);
     return min + Math.floor(this.fraction() * (max - min));
   }
 

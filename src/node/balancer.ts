@@ -66,8 +66,8 @@ export class Balancer {
   /** Whoever still leads when a move could have been tried again has kept the leadership. */
   #forgetSuccess({ group, leadership }: Replica): void {
     const attempt = this.#attempts.get(group);
-    if (attempt === undefined || leadership.leader !== attempt.to) return;
-    if (this.#clock.monotonicMs() >= attempt.notBeforeMs) this.#attempts.delete(group);
+    if (attempt?.to === leadership.leader && this.#clock.monotonicMs() >= attempt.notBeforeMs)
+      this.#attempts.delete(group);
   }
 
   #mayTry(replica: Replica, to: ReplicaId): boolean {

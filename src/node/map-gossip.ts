@@ -3,8 +3,8 @@ import { encodeControl } from "./control-codec.js";
 import type { ClusterView } from "./cluster-view.js";
 
 /**
- * Brings the newest map to every node. Replicas of the meta group push what they applied at once; the others pass a map on at
- * the next tick, to those who by then have not said that they have it.
+ * Brings the newest map to every node. The leader of the meta group pushes what it applied at once; the others pass a map on at
+ * the next round, to those who by then have not said that they have it.
  */
 export class MapGossip {
   readonly #view: ClusterView;
@@ -31,14 +31,18 @@ export class MapGossip {
     this.#known.delete(node);
   }
 
-  /** A peer has this version. */
+  /**
+   * A peer has this version. The first word of a stream is answered with a newer map at once; a later one may have crossed it: were
+   * it answered too, in a row of changes everybody would send every map to everybody.
+   */
   heard(from: NodeId, version: number): void {
-    if (!this.#known.has(from)) return;
+    const known = this.#known.get(from);
+    if (known === undefined) return;
     this.#known.set(from, version);
-    if (version < this.#view.map.version) this.#push(from);
+    if (known === 0 && version < this.#view.map.version) this.#push(from);
   }
 
-  /** Tells all peers which version this node has now; they answer with a newer one if they have it. */
+  /** Tells all peers which version this node has now, so that nobody sends it again. */
   announce(): void {
     const message = encodeControl({ type: "map-version", version: this.#view.map.version });
     for (const node of this.#known.keys()) this.#network.sendControl(node, message);

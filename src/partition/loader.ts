@@ -101,7 +101,7 @@ class RowLoader implements QueueMachineLoader {
     const chunk = chunkWith(this.#queueOf(incarnation), firstSequence);
     if (chunk?.firstSequence !== firstSequence) throw new DecodeError("bodies without a chunk");
     checkBodies(chunk, row.value.length);
-    chunk.restoreBodies(BodyArena.of(Uint8Array.from(row.value)));
+    chunk.restoreBodies(BodyArena.of(new Uint8Array(row.value)));
     this.#withoutBodies--;
   }
 

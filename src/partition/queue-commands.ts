@@ -42,5 +42,5 @@ export function applySetMetadata(
   outcome.flag(queue !== undefined);
   if (queue === undefined) return;
   state.queueChanges.touch(queue);
-  queue.metadata = Uint8Array.from(metadata);
+  queue.metadata = new Uint8Array(metadata);
 }

@@ -29,7 +29,7 @@ export function decodeQueue(row: CheckpointRow): QueueState {
   const reader = new ByteReader(row.value);
   const queue = new QueueState(reader.bytes32().toString("latin1"), incarnation);
   queue.sequenceFloor = reader.u64();
-  if (reader.u8() !== 0) queue.metadata = Uint8Array.from(reader.raw(reader.remaining));
+  if (reader.u8() !== 0) queue.metadata = new Uint8Array(reader.raw(reader.remaining));
   reader.finish();
   return queue;
 }

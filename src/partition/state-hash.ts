@@ -1,101 +1,114 @@
-import { ByteWriter, crc32c } from "../base/index.js";
+import { crc32c } from "../base/index.js";
 import { slotState } from "./chunk.js";
 import { Outcome } from "./dedupe.js";
 import { chunksOf } from "./message-index.js";
 import type { PartitionState } from "./partition-state.js";
 import type { MessageChunk, QueueState } from "./queue-state.js";
 
-const FOLD_BYTES = 65_536;
-
-/** CRC32C over everything that decides the future of a partition, in canonical order; not over how it lies in memory. */
+/**
+ * A 32-bit hash over everything that decides the future of a partition, in canonical order; not over how it lies in memory. To be
+ * compared between replicas that run the same version: it is stored nowhere.
+ */
 export function hashState(state: PartitionState): number {
   const hash = new Hash();
-  hash.out.u64(state.appliedIndex);
-  hash.out.u64(state.timeMs);
-  hash.out.u64(state.incarnations);
+  hash.number(state.appliedIndex);
+  hash.number(state.timeMs);
+  hash.number(state.incarnations);
   const queues = [...state.queues.all()].sort((a, b) => a.incarnation - b.incarnation);
   for (const queue of queues) hashQueue(state, queue, hash);
   for (const claim of state.claims.all()) {
-    hash.out.u64(claim.index);
-    hash.out.u32(claim.ordinal);
-    hash.out.u64(claim.queue.incarnation);
-    hash.out.u32(claim.ttlSec);
-    hash.out.u64(claim.deadlineMs);
-    for (const sequence of claim.sequences) hash.out.u64(sequence);
-    hash.fold();
+    hash.number(claim.index);
+    hash.word(claim.ordinal);
+    hash.number(claim.queue.incarnation);
+    hash.word(claim.ttlSec);
+    hash.number(claim.deadlineMs);
+    hash.word(claim.sequences.length);
+    for (const sequence of claim.sequences) hash.number(sequence);
   }
   hashSessions(state, hash);
-  return hash.finish();
+  return hash.value;
 }
 
 function hashQueue(state: PartitionState, queue: QueueState, hash: Hash): void {
-  hash.out.u64(queue.incarnation);
-  hash.out.bytes32(Buffer.from(queue.address, "latin1"));
-  hash.out.bytes32(queue.metadata ?? new Uint8Array(0));
-  hash.out.u64(queue.nextSequence);
-  hash.out.u64(queue.total);
-  hash.out.u64(queue.claimed);
+  hash.number(queue.incarnation);
+  hash.bytes(Buffer.from(queue.address, "latin1"));
+  hash.bytes(queue.metadata ?? new Uint8Array(0));
+  hash.number(queue.nextSequence);
+  hash.number(queue.total);
+  hash.number(queue.claimed);
   for (const chunk of chunksOf(queue)) hashChunk(state, chunk, hash);
-  hash.fold();
 }
 
 function hashChunk(state: PartitionState, chunk: MessageChunk, hash: Hash): void {
-  const { out } = hash;
-  out.u64(chunk.firstSequence);
-  out.u64(chunk.baseMs);
-  out.u32(chunk.span);
-  out.u32(chunk.appendedBytes);
-  out.f64(chunk.deadlineMs);
+  hash.number(chunk.firstSequence);
+  hash.number(chunk.baseMs);
+  hash.word(chunk.span);
+  hash.word(chunk.appendedBytes);
+  hash.number(chunk.deadlineMs);
+  const bodies = chunk.bodies.contents();
   for (let slot = 0; slot < chunk.used; slot++) {
     const slotNow = chunk.stateAt(slot);
     if (slotNow === slotState.gone) continue;
-    out.u64(chunk.sequenceAt(slot));
-    out.u64(chunk.postedMsAt(slot));
-    out.u32(chunk.ttlSecAt(slot));
-    out.u64(chunk.expiryMsAt(slot));
-    for (let word = 0; word < 4; word++) out.u32(chunk.clientWordAt(chunk.clientAt(slot), word));
-    out.u8(slotNow);
+    hash.number(chunk.sequenceAt(slot));
+    hash.number(chunk.postedMsAt(slot));
+    hash.word(chunk.ttlSecAt(slot));
+    hash.number(chunk.expiryMsAt(slot));
+    for (let word = 0; word < 4; word++) hash.word(chunk.clientWordAt(chunk.clientAt(slot), word));
+    hash.word(slotNow);
     if (slotNow === slotState.claimed) {
       const claim = state.claims.byHandle(chunk.claimAt(slot));
-      out.u64(claim.index);
-      out.u32(claim.ordinal);
+      hash.number(claim.index);
+      hash.word(claim.ordinal);
     }
-    out.bytes32(chunk.bodyAt(slot));
-    hash.fold();
+    const bodyAt = chunk.bodyOffsetAt(slot);
+    hash.bytes(bodies, bodyAt, bodyAt + chunk.bodyBytesAt(slot));
   }
 }
 
 function hashSessions(state: PartitionState, hash: Hash): void {
   const outcome = new Outcome();
   for (const session of state.sessions.all()) {
-    hash.out.u64(session.id);
-    hash.out.u64(session.lowWater);
-    hash.out.u64(session.lastUsedMs);
+    hash.number(session.id);
+    hash.number(session.lowWater);
+    hash.number(session.lastUsedMs);
     let sequence = session.nextRemembered(session.lowWater);
     for (; sequence >= 0; sequence = session.nextRemembered(sequence + 1)) {
       session.recall(sequence, outcome);
-      hash.out.u64(sequence);
-      hash.out.u8(outcome.kind);
-      hash.out.u64(outcome.a);
-      hash.out.u64(outcome.b);
-      hash.out.u32(outcome.c);
+      hash.number(sequence);
+      hash.word(outcome.kind);
+      hash.number(outcome.a);
+      hash.number(outcome.b);
+      hash.word(outcome.c);
     }
-    hash.fold();
   }
 }
 
-/** Gathers fields and folds them into one CRC when enough are there. */
+/** Mixes in one 32-bit word after the other, as MurmurHash3 does; runs of bytes by their CRC32C. Nothing is copied. */
 class Hash {
-  readonly out = new ByteWriter(FOLD_BYTES * 2);
-  #crc = 0;
+  #hash = 0;
 
-  fold(): void {
-    if (this.out.length >= FOLD_BYTES) this.finish();
+  get value(): number {
+    let h = this.#hash;
+    h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+    h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+    return (h ^ (h >>> 16)) >>> 0;
   }
 
-  finish(): number {
-    this.#crc = crc32c(this.out.view(), this.#crc);
-    this.out.reset();
-    return this.#crc;
+  word(value: number): void {
+    let k = Math.imul(value, 0xcc9e2d51);
+    k = Math.imul((k << 15) | (k >>> 17), 0x1b873593);
+    const h = this.#hash ^ k;
+    this.#hash = (Math.imul((h << 13) | (h >>> 19), 5) + 0xe6546b64) | 0;
+  }
+
+  /** An integer below 2^53, or Infinity: no deadline. */
+  number(value: number): void {
+    this.word(value >>> 0);
+    this.word(value === Infinity ? -1 : Math.floor(value / 0x1_0000_0000));
+  }
+
+  bytes(source: Uint8Array, start = 0, end: number = source.length): void {
+    this.word(end - start);
+    this.word(crc32c(source, 0, start, end));
   }
 }

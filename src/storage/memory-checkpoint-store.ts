@@ -93,7 +93,7 @@ class MemoryRows implements OrderedRows {
       this.#disk.beforeWrite();
       for (const key of deletes) this.#disk.delete(hexOf(key));
       for (const { key, value } of puts)
-        this.#disk.set(hexOf(key), { key: Uint8Array.from(key), value: Uint8Array.from(value) });
+        this.#disk.set(hexOf(key), { key: new Uint8Array(key), value: new Uint8Array(value) });
     });
   }
 

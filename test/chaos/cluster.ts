@@ -58,6 +58,7 @@ export class Cluster {
   readonly #possible: ReadonlyMap<string, ProcessPlan>;
   readonly #running = new Map<string, ManagedProcess>();
   readonly #expected = new WeakSet<ManagedProcess>();
+  readonly #leaving = new Set<string>();
   readonly #killAtExit = (): void => {
     for (const running of this.#running.values()) running.kill();
   };
@@ -133,15 +134,19 @@ export class Cluster {
 
   /** From now on a node may end by itself: it is being removed from the cluster. */
   expectEnd(name: string): void {
-    const running = this.#running.get(name);
-    if (running !== undefined) this.#expected.add(running);
+    this.#leaving.add(name);
+  }
+
+  isLeaving(name: string): boolean {
+    return this.#leaving.has(name);
   }
 
   /** Ends a node that was removed from the cluster, if it has not ended by itself, and forgets it. */
   async forget(name: string): Promise<void> {
+    this.#nodes.delete(name);
     await this.stop(name);
     this.#running.delete(name);
-    this.#nodes.delete(name);
+    this.#leaving.delete(name);
   }
 
   #addressesBut(name: string): string[] {
@@ -154,7 +159,7 @@ export class Cluster {
     const started = new ManagedProcess(this.#plan(name), this.#entry);
     this.#running.set(name, started);
     void started.ended.then((end) => {
-      if (!this.#expected.has(started)) this.onUnexpectedEnd(name, end);
+      if (!this.#expected.has(started) && !this.#leaving.has(name)) this.onUnexpectedEnd(name, end);
     });
   }
 

@@ -16,6 +16,8 @@ export interface ChaosFlags {
   readonly durationMs: number;
   /** Of the scenarios that change the cluster: how long nothing changes before, in between and after. */
   readonly calmMs: number;
+  /** Of scenario `membership`: nodes are killed and started again meanwhile. */
+  readonly harms: boolean;
   readonly seed: number;
   /** Wait for claims to lapse at the end. */
   readonly patient: boolean;
@@ -31,6 +33,7 @@ const usage = `usage: npm run chaos -- [flags]
                      wipe: nodes are killed, lose their disks, and join again
   --nodes 3          storage nodes, 3 or 5
   --nodes-max 7      with --scenario membership
+  --harm             with --scenario membership: nodes are killed and started again meanwhile
   --calm 10          seconds before, between and after changes, with --scenario membership or wipe
   --kills 30         faults at least; with --scenario wipe disks that are lost, 3
   --duration 60      seconds of faults at least
@@ -61,6 +64,7 @@ const options = {
   all: flag,
   pauses: flag,
   "no-kill": flag,
+  harm: flag,
   short: flag,
   keep: flag,
   write: flag,
@@ -82,6 +86,7 @@ export function parseFlags(args: readonly string[]): ChaosFlags {
     scenario,
     nodes,
     nodesMax: flags.positive(values["nodes-max"] ?? String(short ? nodes + 1 : nodes + 4)),
+    harms: values.harm === true,
     calmMs: flags.positive(values.calm ?? (short ? "3" : "10")) * 1_000,
     partitions: flags.positive(values.partitions ?? "12"),
     clients: flags.positive(values.clients ?? (short ? "8" : "16")),

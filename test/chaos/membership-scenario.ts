@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { deriveSeed, type Rng, Xoshiro128 } from "../../src/base/index.js";
 import type { ChaosFlags } from "./flags.js";
+import { Harm } from "./harm.js";
 import { Operator } from "./operator.js";
 import { type Stretch, Stretches } from "./stretches.js";
 import { type Stage, underLoad, type UnderLoadResult } from "./under-load.js";
@@ -17,6 +18,8 @@ export interface ChangeFlags extends Pick<ChaosFlags, "nodes" | "partitions" | "
   readonly nodesMax: number;
   /** How long nothing changes, before, in between and after. */
   readonly calmMs: number;
+  /** Nodes are killed and started again meanwhile. */
+  readonly harms: boolean;
 }
 
 /** Until everything is where it shall be, after each change. */
@@ -62,10 +65,29 @@ class MembershipScenario {
     const { cluster } = this.#stage;
     await this.#operator.settled(cluster.nodes, SETTLE_MS_MAX);
     await this.#calm(calmMs, `${nodes} nodes`);
-    await this.#grow();
+    await this.#change(`${nodes} -> ${nodesMax}`, () => this.#grow());
     await this.#calm(calmMs, `${nodesMax} nodes`);
-    await this.#shrink();
+    await this.#change(`${nodesMax} -> ${nodes}`, () => this.#shrink());
     await this.#calm(calmMs, `${nodes} nodes again`);
+  }
+
+  /** Harm ends when everything is where it shall be; then nothing keeps leaderships from going where they shall be. */
+  async #change(name: string, work: () => Promise<readonly string[]>): Promise<void> {
+    const { cluster, say } = this.#stage;
+    const sinceMs = performance.now();
+    const harm = new Harm(this.#stage, this.#rng);
+    if (this.#flags.harms) harm.start();
+    try {
+      const done = await work();
+      await this.#operator.placed(cluster.nodes, SETTLE_MS_MAX);
+      this.#changes.push(...done);
+    } finally {
+      await harm.stop();
+    }
+    await this.#operator.settled(cluster.nodes, SETTLE_MS_MAX);
+    this.stretches.end(name);
+    const killed = harm.kills.length === 0 ? "" : `; killed meanwhile: ${harm.kills.join(" ")}`;
+    say(`     ${name}: ${cluster.nodes.join(" ")}, settled after ${seconds(sinceMs)}${killed}`);
   }
 
   async #calm(durationMs: number, name: string): Promise<void> {
@@ -75,34 +97,28 @@ class MembershipScenario {
   }
 
   /** All at once. */
-  async #grow(): Promise<void> {
+  async #grow(): Promise<readonly string[]> {
     const { nodes, nodesMax } = this.#flags;
-    const { cluster, recorder, say } = this.#stage;
+    const { cluster, recorder } = this.#stage;
     const names = Array.from({ length: nodesMax - nodes }, (_, i) => `n${nodes + i + 1}`);
-    const sinceMs = performance.now();
     for (const name of names) {
       recorder.add({ op: "fault", invoke: performance.now(), what: "join", target: name });
       cluster.join(name);
     }
-    await Promise.all(names.map((name) => cluster.ready(name)));
-    await this.#operator.settled(cluster.nodes, SETTLE_MS_MAX);
-    this.#changes.push(...names.map((name) => `${name} joined`));
-    this.stretches.end(`${nodes} -> ${nodesMax}`);
-    say(`     ${names.join(" ")} joined; settled after ${seconds(sinceMs)}`);
+    if (!this.#flags.harms) await Promise.all(names.map((name) => cluster.ready(name)));
+    return names.map((name) => `${name} joined`);
   }
 
   /** One after the other; first who leads the meta group, then a founding member. */
-  async #shrink(): Promise<void> {
+  async #shrink(): Promise<readonly string[]> {
     const { nodes, nodesMax } = this.#flags;
-    const { cluster, say } = this.#stage;
-    const sinceMs = performance.now();
+    const done: string[] = [];
     for (let left = nodesMax; left > nodes; left--) {
       const name = left === nodesMax ? await this.#operator.metaLeader() : this.#nextToLeave();
       await this.#remove(name);
+      done.push(`${name} left`);
     }
-    await this.#operator.settled(cluster.nodes, SETTLE_MS_MAX);
-    this.stretches.end(`${nodesMax} -> ${nodes}`);
-    say(`     ${cluster.nodes.join(" ")} are left; settled ${seconds(sinceMs)} after the first began to leave`);
+    return done;
   }
 
   #nextToLeave(): string {
@@ -121,7 +137,6 @@ class MembershipScenario {
     await this.#operator.remove(name, SETTLE_MS_MAX);
     const took = seconds(sinceMs);
     await cluster.forget(name);
-    this.#changes.push(`${name} left`);
     const meta = name === metaLeader ? " and the meta group" : "";
     say(`     ${name}, leading ${leads.length} partitions${meta}, was removed in ${took}`);
   }

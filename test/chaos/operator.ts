@@ -1,12 +1,13 @@
 import { execFile } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
-import { ClusterAdmin, type NodeDescription } from "../../src/admin/index.js";
+import { AdminError, ClusterAdmin, type NodeDescription } from "../../src/admin/index.js";
 import { type ClusterMap, seatOf } from "../../src/cluster/index.js";
 import type { Cluster } from "./cluster.js";
 import { unsettled } from "./settled.js";
 
 const QUESTION_MS_MAX = 10_000;
+const META_LEADER_MS_MAX = 60_000;
 const POLL_MS = 50;
 /** Reasons that an error tells. */
 const TOLD_MAX = 5;
@@ -32,13 +33,30 @@ export class Operator {
     }
   }
 
-  /** The node that leads the meta group. */
+  /** The node that leads the meta group. Throws when nobody knows one for long. */
   async metaLeader(): Promise<string> {
+    const sinceMs = performance.now();
     for (;;) {
       const { metaLeader } = await this.describe();
       if (metaLeader !== undefined) return metaLeader;
+      if (performance.now() - sinceMs > META_LEADER_MS_MAX) throw new Error("nobody knows who leads the meta group");
       await sleep(POLL_MS);
     }
+  }
+
+  /** The map, or why there is none now: nodes that start or are starved do not answer. */
+  async #map(): Promise<ClusterMap | AdminError> {
+    try {
+      return (await this.describe()).map;
+    } catch (error) {
+      if (error instanceof AdminError) return error;
+      throw error;
+    }
+  }
+
+  /** Resolves when these nodes and no others are members, and nothing is to be moved any more, by the map. See `settled`. */
+  placed(nodes: readonly string[], timeoutMs: number): Promise<ClusterMap> {
+    return this.#until(timeoutMs, (map) => Promise.resolve([...strangers(map, nodes), ...unsettled(map)]));
   }
 
   /**
@@ -47,13 +65,19 @@ export class Operator {
    *
    * @returns the map
    */
-  async settled(nodes: readonly string[], timeoutMs: number): Promise<ClusterMap> {
+  settled(nodes: readonly string[], timeoutMs: number): Promise<ClusterMap> {
+    return this.#until(timeoutMs, async (map) => {
+      const wrong = [...strangers(map, nodes), ...unsettled(map)];
+      return wrong.length > 0 ? wrong : this.#misled(map);
+    });
+  }
+
+  async #until(timeoutMs: number, missingIn: (map: ClusterMap) => Promise<string[]>): Promise<ClusterMap> {
     const sinceMs = performance.now();
     for (;;) {
-      const { map } = await this.describe();
-      const wrong = [...strangers(map, nodes), ...unsettled(map)];
-      const missing = wrong.length > 0 ? wrong : await this.#misled(map);
-      if (missing.length === 0) return map;
+      const map = await this.#map();
+      const missing = map instanceof AdminError ? [map.message] : await missingIn(map);
+      if (!(map instanceof AdminError) && missing.length === 0) return map;
       if (performance.now() - sinceMs > timeoutMs)
         throw new Error(`not settled after ${timeoutMs} ms: ${missing.slice(0, TOLD_MAX).join("; ")}`);
       await sleep(POLL_MS);

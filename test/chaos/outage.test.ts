@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import type { Fault } from "./fault.js";
-import { histogramLines, outagesOf, spreadOf, worstPerFault } from "./outage.js";
+import { histogramLines, longestSilence, outagesOf, spreadOf, worstPerFault } from "./outage.js";
 import type { Probe, ProbeWriter } from "./probe.js";
 
 const fault = (atMs: number, partitions: readonly number[]): Fault => ({
@@ -34,6 +34,19 @@ describe("outages", () => {
     const [a, b] = [fault(0, [0, 1]), fault(1_000, [0])];
     const probes = [writer(0, probe(0, 10), probe(1_000, 1_300)), writer(1, probe(0, 70))];
     expect(worstPerFault(outagesOf([a, b], probes))).toEqual([70, 300]);
+  });
+});
+
+describe("the longest silence", () => {
+  test("lies between acknowledgements, in the order in which they came", () => {
+    const out = writer(0, probe(0, 400), probe(10, 100), probe(20, 300, false), probe(500, 520));
+    expect(longestSilence(out, 0, 600)).toBe(300);
+  });
+
+  test("may reach up to the begin or the end", () => {
+    expect(longestSilence(writer(0, probe(0, 90)), 0, 100)).toBe(90);
+    expect(longestSilence(writer(0, probe(0, 10)), 0, 100)).toBe(90);
+    expect(longestSilence(writer(0, probe(0, 10)), 20, 100)).toBe(80);
   });
 });
 

@@ -98,9 +98,10 @@ export interface QueueLedger {
   readonly misses: Miss[];
   readonly stats: StatsRecord[];
   readonly deletions: Interval[];
+  /** Ids of messages and claims mean something within their queue only. */
+  readonly byId: Map<string, Message>;
+  readonly claimsById: Map<string, Claim>;
 }
-
-const scoped = (queue: string, id: string): string => `${queue}/${id}`;
 
 const interval = ({ process, invoke, complete, outcome }: Timed): Interval => ({ process, invoke, complete, outcome });
 
@@ -113,9 +114,6 @@ export class Ledger {
   drainFrom: number | undefined;
   lastComplete = 0;
   readonly #byBody = new Map<string, Message>();
-  // Ids of messages and claims mean something within their queue only.
-  readonly #byId = new Map<string, Message>();
-  readonly #claims = new Map<string, Claim>();
   readonly #violations: Violations;
 
   constructor(violations: Violations, counts: Counts) {
@@ -149,13 +147,13 @@ export class Ledger {
         this.#claim(record, queue);
         break;
       case "renew":
-        this.#renew(record);
+        this.#renew(record, queue);
         break;
       case "release":
-        this.#release(record);
+        this.#release(record, queue);
         break;
       case "delete":
-        this.#delete(record);
+        this.#delete(record, queue);
         break;
       case "list":
         this.#list(record, queue);
@@ -177,6 +175,7 @@ export class Ledger {
       queue = {
         ...{ name, messages: [], claims: [], emptyClaims: [], unknownClaims: [] },
         ...{ pagings: new Map<string, Paging>(), misses: [], stats: [], deletions: [] },
+        ...{ byId: new Map<string, Message>(), claimsById: new Map<string, Claim>() },
       };
       this.queues.set(name, queue);
     }
@@ -187,9 +186,18 @@ export class Ledger {
     const known = this.#byBody.get(body);
     if (known !== undefined) return known;
     const message: Message = {
-      ...{ body, queue: queue.name, id: undefined, post: undefined, position: 0, claims: [] },
-      ...{ deletableFrom: Infinity, deletedBy: Infinity, deleteRefused: false },
-      ...{ sightedAt: -Infinity, sightedBy: "", tainted: false },
+      body,
+      queue: queue.name,
+      id: undefined,
+      post: undefined,
+      position: 0,
+      claims: [],
+      deletableFrom: Infinity,
+      deletedBy: Infinity,
+      deleteRefused: false,
+      sightedAt: -Infinity,
+      sightedBy: "",
+      tainted: false,
     };
     this.#byBody.set(body, message);
     queue.messages.push(message);
@@ -213,13 +221,14 @@ export class Ledger {
       this.#violations.add("Q6", queue.name, `a post of ${bodies.length} was answered with ${ids?.length ?? 0} ids`);
     for (const [i, message] of post.messages.entries()) {
       const id = ids?.[i];
-      if (id !== undefined) this.#name(message, id, queue.name);
+      if (id !== undefined) this.#name(message, id, queue);
     }
   }
 
   /** Ties an id to a message; both must be new or know each other. */
-  #name(message: Message, id: string, queue: string): void {
-    const known = this.#byId.get(scoped(queue, id));
+  #name(message: Message, id: string, queue: QueueLedger): void {
+    const known = queue.byId.get(id);
+    if (known === message && message.id === id) return;
     if (known !== undefined && known !== message) {
       message.tainted = true;
       known.tainted = true;
@@ -227,7 +236,7 @@ export class Ledger {
       this.#violations.add("Q6", message.queue, what);
       return;
     }
-    this.#byId.set(scoped(queue, id), message);
+    queue.byId.set(id, message);
     if (message.id !== undefined && message.id !== id) {
       message.tainted = true;
       this.#violations.add("Q6", message.queue, `message ${message.body} has two ids, ${message.id} and ${id}`);
@@ -242,13 +251,13 @@ export class Ledger {
       const what = `message ${message.body} (id ${id}) of queue ${message.queue} came out of ${by} of ${queue.name}`;
       this.#violations.add("Q2", queue.name, what);
     }
-    const named = this.#byId.get(scoped(queue.name, id));
+    const named = queue.byId.get(id);
     if (named !== undefined && named !== message && message.id === undefined) {
       this.#violations.add("Q2", queue.name, `id ${id} was delivered with body ${body}, not ${named.body}, by ${by}`);
       message.tainted = true;
       named.tainted = true;
       message = named;
-    } else this.#name(message, id, queue.name);
+    } else this.#name(message, id, queue);
     if (record.invoke > message.sightedAt) {
       message.sightedAt = record.invoke;
       message.sightedBy = by;
@@ -269,12 +278,13 @@ export class Ledger {
       queue.emptyClaims.push(span);
       return;
     }
-    const messages = ids.map((id, i) => this.#see(bodies[i] ?? "", id, record, queue, `claim ${claimId}`));
+    const by = `claim ${claimId}`;
+    const messages = ids.map((id, i) => this.#see(bodies[i] ?? "", id, record, queue, by));
     const claim: Claim = { ...span, id: claimId, queue: queue.name, messages, renewals: [], releases: [] };
     queue.claims.push(claim);
-    if (this.#claims.has(scoped(queue.name, claimId)))
+    if (queue.claimsById.has(claimId))
       this.#violations.add("Q3", queue.name, `claim id ${claimId} was answered twice`);
-    this.#claims.set(scoped(queue.name, claimId), claim);
+    queue.claimsById.set(claimId, claim);
     this.counts.delivered += messages.length;
     for (const message of messages) {
       if (message.claims.at(-1) === claim)
@@ -284,8 +294,8 @@ export class Ledger {
     }
   }
 
-  #renew(record: RenewRecord): void {
-    const claim = this.#claims.get(scoped(record.queue, record.claimId));
+  #renew(record: RenewRecord, queue: QueueLedger): void {
+    const claim = queue.claimsById.get(record.claimId);
     if (claim === undefined) return;
     if (record.outcome === "fail") {
       if (record.denied === true) this.denials.push({ record, claim, message: undefined });
@@ -296,16 +306,16 @@ export class Ledger {
     claim.renewals.push({ ...interval(record), ttlMs: record.ttlSec * 1_000, graceMs });
   }
 
-  #release(record: ReleaseRecord): void {
+  #release(record: ReleaseRecord, queue: QueueLedger): void {
     this.counts.releases += 1;
     if (record.outcome === "fail") return;
-    this.#claims.get(scoped(record.queue, record.claimId))?.releases.push(interval(record));
+    queue.claimsById.get(record.claimId)?.releases.push(interval(record));
   }
 
-  #delete(record: DeleteRecord): void {
-    const claim = record.claimId === undefined ? undefined : this.#claims.get(scoped(record.queue, record.claimId));
+  #delete(record: DeleteRecord, queue: QueueLedger): void {
+    const claim = record.claimId === undefined ? undefined : queue.claimsById.get(record.claimId);
     for (const id of record.ids) {
-      const message = this.#byId.get(scoped(record.queue, id));
+      const message = queue.byId.get(id);
       if (message === undefined) continue;
       if (record.outcome === "fail") {
         message.deleteRefused = true;
@@ -334,18 +344,19 @@ export class Ledger {
       return;
     }
     if (record.end) paging.ended = true;
+    const by = `paging ${name}`;
     for (const [i, id] of record.ids.entries())
-      paging.messages.push(this.#see(record.bodies[i] ?? "", id, record, queue, `paging ${name}`));
+      paging.messages.push(this.#see(record.bodies[i] ?? "", id, record, queue, by));
   }
 
   #get(record: GetRecord, queue: QueueLedger): void {
     if (record.outcome !== "ok") return;
     this.counts.reads += 1;
     const got = new Set(record.ids);
-    for (const [i, id] of record.ids.entries())
-      this.#see(record.bodies[i] ?? "", id, record, queue, `a read by ${record.process}`);
+    const by = `a read by ${record.process}`;
+    for (const [i, id] of record.ids.entries()) this.#see(record.bodies[i] ?? "", id, record, queue, by);
     for (const id of record.asked) {
-      const message = this.#byId.get(scoped(queue.name, id));
+      const message = queue.byId.get(id);
       if (message !== undefined && !got.has(id)) queue.misses.push({ ...interval(record), message });
     }
   }

@@ -18,7 +18,7 @@ const newFolder = temporaryFolders();
 
 function flags(): ChangeFlags {
   const seed = Number(process.env["MARCONI_SEED"] ?? randomInt(1, 2 ** 32));
-  return { nodes: 3, nodesMax: 4, partitions: 12, clients: 4, seed, patient: false, calmMs: 1_000 };
+  return { nodes: 3, nodesMax: 4, partitions: 12, clients: 4, seed, patient: false, calmMs: 1_000, harms: false };
 }
 
 /** All rules hold, and everything was done that should be; else the whole report is shown. */

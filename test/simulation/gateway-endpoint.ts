@@ -8,6 +8,7 @@ import { GatewayConnection, type ResponseStream } from "../../src/node/gateway-c
 import type { ClusterView } from "../../src/node/cluster-view.js";
 import type { Shard } from "../../src/node/shard.js";
 import { PROTOCOL_VERSION } from "../../src/rpc/index.js";
+import { readResponse } from "./hot-frames.js";
 import type { StreamEnd, StreamHandlers } from "./sim-stream.js";
 
 export const CLUSTER_ID = "simulated";
@@ -82,7 +83,7 @@ class SimResponseStream implements ResponseStream {
   }
 
   write(frame: Buffer): void {
-    this.#end.send(this.#encodes ? frame : fromBinary(ExchangeResponseSchema, frame), frame.length);
+    this.#end.send(this.#encodes ? frame : readResponse(frame), frame.length);
   }
 
   close(): void {

@@ -22,8 +22,10 @@ import type { World } from "./world.js";
 export const moments = ["flush", "truncation", "vote", "election", "checkpoint", "install"] as const;
 export type Moment = (typeof moments)[number];
 
-/** A state hash is linear in the state: taken after every so many entries, and whenever a checkpoint begins. */
+/** A state hash is linear in the state: taken after every so many entries, */
 const HASH_EVERY = 64;
+/** and of checkpoints at every so many indexes: of the same ones on all replicas, and again by whoever is restored from one. */
+const HASH_CHECKPOINT_EVERY = 4;
 
 const unsynced = { lost: "unsyncedOrdersLost", kept: "unsyncedOrdersKept", "in part": "unsyncedOrdersInPart" } as const;
 
@@ -34,6 +36,7 @@ const TICK_BYTES = 13;
 interface Watched {
   readonly node: string;
   readonly replica: Replica;
+  readonly id: ReplicaId;
   readonly ledger: GroupLedger;
   readonly shadow: DurableShadow;
   leadership: LeadershipState;
@@ -204,10 +207,11 @@ export class Observer {
     const { group, core } = replica;
     const shadow = this.#shadow(node, group);
     this.#hosted.set(keyOf(node, group), replica.id);
-    const { role, term, leader } = core.status();
+    const { id, role, term, leader } = core.status();
     const watched: Watched = {
       node,
       replica,
+      id,
       ledger: this.ledger(group),
       shadow,
       leadership: { role, term, leader },
@@ -261,18 +265,18 @@ export class Observer {
     };
     const beginCheckpoint = machine.beginCheckpoint.bind(machine);
     machine.beginCheckpoint = () => {
-      this.#compareState(watched, machine.appliedIndex);
+      if (machine.appliedIndex % HASH_CHECKPOINT_EVERY === 0) this.#compareState(watched, machine.appliedIndex);
       this.onMoment?.("checkpoint", watched.node);
       return beginCheckpoint();
     };
   }
 
   #compareState(watched: Watched, index: Index): void {
-    const { machine, core } = watched.replica;
+    const { machine } = watched.replica;
     if (machine.appliedIndex !== index) return;
     const hash = machine.stateHash();
     this.#world.trace(hash);
-    watched.ledger.stateAt(core.status().id, index, hash);
+    watched.ledger.stateAt(watched.id, index, hash);
   }
 
   // --- what a core wants done
@@ -326,7 +330,7 @@ export class Observer {
     let previousTerm: number | undefined;
     for (const entry of persist.entries) {
       previousTerm ??= core.term(entry.index - 1);
-      watched.ledger.appended(watched.replica.core.status().id, entry, previousTerm);
+      watched.ledger.appended(watched.id, entry, previousTerm);
       previousTerm = entry.term;
       if (leads && entry.kind === EntryKind.normal && entry.data.length === TICK_BYTES)
         this.#world.coverage.add("tickEntries");
@@ -340,7 +344,6 @@ export class Observer {
 
   #committed(watched: Watched, to: Index): void {
     const { core } = watched.replica;
-    const { id } = core.status();
     const { term: replicaTerm } = watched.leadership;
     for (let index = watched.commit + 1; index <= to; index++) {
       const term = core.term(index);
@@ -350,10 +353,10 @@ export class Observer {
         );
         return;
       }
-      if (watched.ledger.committed(id, index, term, replicaTerm)) this.#checkDurable(watched, index, term);
+      if (watched.ledger.committed(watched.id, index, term, replicaTerm)) this.#checkDurable(watched, index, term);
     }
     watched.commit = Math.max(watched.commit, to);
-    this.#note(watched, `commits to ${String(to)}`);
+    if (this.#world.timeline.kept) this.#note(watched, `commits to ${String(to)}`);
   }
 
   /** I8: what is committed is on the disks of a quorum. */

@@ -159,7 +159,7 @@ export class RunningNode {
       evicted: (reason) => {
         node.evicted(reason);
       },
-      bufferedBytesMax: options.peerBufferBytesMax,
+      ...{ encodesFrames: options.encodesFrames, bufferedBytesMax: options.peerBufferBytesMax },
     });
     host.listeners.set(GATEWAY_SERVICE, (end) => {
       end.stream.accept(process, serveGateway(shard, end, host.name, view, options.encodesFrames));

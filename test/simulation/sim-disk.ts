@@ -53,8 +53,8 @@ export class SimDisk implements FileSystem {
     return this.#files.exists(path);
   }
 
-  async syncDirectory(directory: string): Promise<void> {
-    await this.sync(() => this.#files.syncDirectory(directory));
+  syncDirectory(directory: string): Promise<void> {
+    return this.sync(() => this.#files.syncDirectory(directory));
   }
 
   space(): Promise<{ readonly freeBytes: number; readonly totalBytes: number }> {
@@ -62,20 +62,27 @@ export class SimDisk implements FileSystem {
   }
 
   /** What is synced counts as durable from the end of the call on, not before. */
-  async sync(act: () => Promise<void>): Promise<void> {
-    const { syncMs, slowness } = this.#temper;
-    await this.pause(syncMs * slowness * (0.5 + this.#rng.fraction()));
-    if (this.#temper.failNextSync) {
+  sync(act: () => Promise<void>): Promise<void> {
+    return this.#later(this.#temper.syncMs, () => {
+      if (!this.#temper.failNextSync) return act();
       this.#temper.failNextSync = false;
       this.#process.world.coverage.add("diskErrors");
-      throw Object.assign(new Error("EIO: injected"), { code: "EIO" });
-    }
-    await act();
+      return Promise.reject(Object.assign(new Error("EIO: injected"), { code: "EIO" }));
+    });
   }
 
-  async read(act: () => Promise<Buffer>): Promise<Buffer> {
-    await this.pause(this.#temper.readMs * this.#temper.slowness * (0.5 + this.#rng.fraction()));
-    return act();
+  read(act: () => Promise<Buffer>): Promise<Buffer> {
+    return this.#later(this.#temper.readMs, act);
+  }
+
+  /** What `act` comes to, after a time that a disk of that median and its present trouble takes. */
+  #later<T>(medianMs: number, act: () => Promise<T>): Promise<T> {
+    const delayMs = medianMs * this.#temper.slowness * (0.5 + this.#rng.fraction());
+    return new Promise((resolve, reject) => {
+      this.#process.world.after(delayMs, this.#process, () => {
+        act().then(resolve, reject);
+      });
+    });
   }
 
   pause(delayMs: number): Promise<void> {

@@ -1,4 +1,5 @@
 import { fromBinary } from "@bufbuild/protobuf";
+import { messagesOf } from "./hot-frames.js";
 import { PeerFrameSchema } from "../../src/gen/marconi/v1/peers_pb.js";
 import type { NodeId, PeerHandlers, SnapshotPart, Standing } from "../../src/peer/index.js";
 import type { MemberNetwork } from "../../src/node/cluster-member.js";
@@ -18,6 +19,8 @@ export interface SimPeersOptions {
   /** A member was met. */
   met(node: NodeId, incarnation: string): void;
   evicted(reason: string): void;
+  /** Frames are read by the general decoder of protobuf: slower. */
+  readonly encodesFrames: boolean;
   /** Bytes on their way to one peer before frames are dropped. */
   readonly bufferedBytesMax: number;
 }
@@ -84,8 +87,8 @@ export class SimPeers implements MemberNetwork {
   }
 
   send(to: NodeId, frame: Buffer): boolean {
-    const { messages } = fromBinary(PeerFrameSchema, frame);
-    return this.#write(to, { type: "messages", bytes: messages }, messages.length);
+    const bytes = this.#options.encodesFrames ? fromBinary(PeerFrameSchema, frame).messages : messagesOf(frame);
+    return this.#write(to, { type: "messages", bytes }, bytes.length);
   }
 
   sendSnapshotPart(to: NodeId, part: SnapshotPart): boolean {

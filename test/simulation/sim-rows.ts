@@ -23,7 +23,7 @@ export class RowsOnDisk {
     for (const { key, value } of puts) {
       const name = nameOf(key);
       if (!this.rows.has(name)) this.#sorted = undefined;
-      this.rows.set(name, { key: Uint8Array.from(key), value: Uint8Array.from(value) });
+      this.rows.set(name, { key: new Uint8Array(key), value: new Uint8Array(value) });
     }
   }
 
@@ -88,5 +88,6 @@ export class SimRows implements OrderedRows {
 }
 
 function nameOf(key: Uint8Array): string {
-  return Buffer.from(key.buffer, key.byteOffset, key.length).toString("latin1");
+  const bytes = Buffer.isBuffer(key) ? key : Buffer.from(key.buffer, key.byteOffset, key.length);
+  return bytes.toString("latin1");
 }

@@ -1,6 +1,6 @@
 import { type Bounds } from "../check/bounds.js";
 import { HistoryChecker } from "../check/checker.js";
-import { checkInvariants, QueueMachine } from "../../src/partition/index.js";
+import { checkInvariants, type Machine, QueueMachine } from "../../src/partition/index.js";
 import type { CoverageCounts } from "./coverage.js";
 import { drawOptions, type SimOptions } from "./options.js";
 import type { MixName } from "./mixes.js";
@@ -295,21 +295,19 @@ class Script {
   }
 
   #agree(partition: number): boolean {
-    let seen: { applied: number; hash: number } | undefined;
+    const machines: Machine[] = [];
     for (const name of this.#sim.nodesOf(partition)) {
       const replica = this.#sim.node(name).shard?.replicas.get(partition);
       if (replica === undefined) return false;
       const { commit, lastIndex, applied } = replica.core.status();
       if (commit !== lastIndex || applied !== commit || replica.machine.appliedIndex !== applied) return false;
-      if (seen !== undefined && seen.applied !== applied) return false;
-      const hash = replica.machine.stateHash();
-      seen ??= { applied, hash };
-      if (seen.hash !== hash) {
-        this.#world.fail(`replicas of partition ${String(partition)} differ at ${String(applied)}`);
-        return false;
-      }
+      if (machines[0] !== undefined && machines[0].appliedIndex !== applied) return false;
+      machines.push(replica.machine);
     }
-    return true;
+    const hashes = new Set(machines.map((machine) => machine.stateHash()));
+    if (hashes.size > 1)
+      this.#world.fail(`replicas of partition ${String(partition)} differ at ${String(machines[0]?.appliedIndex)}`);
+    return hashes.size === 1;
   }
 
   // --- phase 4

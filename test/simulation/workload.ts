@@ -2,13 +2,12 @@ import type { Rng } from "../../src/base/index.js";
 import { MessageBatchWriter } from "../../src/command/index.js";
 import {
   type ClaimId,
-  formatClaimId,
-  formatMessageId,
   MarconiError,
   type MessageId,
   type QueueService,
   type StoredMessage,
 } from "../../src/contract/index.js";
+import { nameOfBody, writeBody } from "./bodies.js";
 import type { HistoryRecord, Timed } from "../check/history.js";
 import { GatewayGone, type SimGateway } from "./sim-gateway.js";
 import type { SimWorld } from "./sim-world.js";
@@ -19,7 +18,7 @@ type Outcome = Timed["outcome"];
 
 interface Answer<T> {
   readonly outcome: Outcome;
-  /** The gateway sent something again meanwhile; maybe this. */
+  /** The gateway sent something again meanwhile; maybe this. Of claims only. */
   readonly repeated: boolean;
   readonly value: T | undefined;
   readonly span: Pick<Timed, "invoke" | "complete" | "outcome">;
@@ -31,10 +30,9 @@ interface HeldClaim {
   readonly messages: MessageId[];
 }
 
-/** Ids are unique within their queue only. */
-const idIn = (queue: string, id: MessageId): string => `${queue}/${formatMessageId(id.incarnation, id.sequence)}`;
-const claimIn = (queue: string, claim: ClaimId): string => `${queue}/${formatClaimId(claim)}`;
-const bodyOf = (message: StoredMessage): string => Buffer.from(message.body).toString();
+const idOf = ({ incarnation, sequence }: MessageId): string => `${String(incarnation)}.${String(sequence)}`;
+const claimIdOf = ({ index, ordinal }: ClaimId): string => `${String(index)}.${String(ordinal)}`;
+const bodyOf = (message: StoredMessage): string => nameOfBody(message.body);
 
 /** Clients that post, claim, delete and look, through gateways, and write down what they were told. */
 export class Workload {
@@ -98,11 +96,10 @@ export class Workload {
     return all;
   }
 
-  /** Claims and deletes until nothing has been there for longer than any claim lasts. */
+  /** Claims and deletes until nothing has been there for longer than any claim lasts; all queues beside each other. */
   async drain(): Promise<void> {
-    const client = new Client(this, this.#sim, "drain", 0);
     this.history.push({ op: "drain", invoke: this.#sim.world.nowMs });
-    for (const queue of this.queues) await client.drain(queue);
+    await Promise.all(this.queues.map((queue, i) => new Client(this, this.#sim, `drain of ${queue}`, i).drain(queue)));
   }
 
   posted(queue: string, id: MessageId): void {
@@ -110,9 +107,9 @@ export class Workload {
     if (this.recent.length > 40) this.recent.shift();
   }
 
-  nextBody(): string {
-    this.#posts++;
-    return `"m${String(this.#posts)}`;
+  /** A number that no message has. */
+  nextMessage(): number {
+    return ++this.#posts;
   }
 }
 
@@ -161,13 +158,14 @@ class Client {
 
   // --- one operation
 
-  async #call<T>(run: (service: QueueService) => Promise<T>): Promise<Answer<T>> {
+  /** `seesRepeats`: it matters whether something was sent again meanwhile, which costs a look at the router's counters. */
+  async #call<T>(run: (service: QueueService) => Promise<T>, seesRepeats = false): Promise<Answer<T>> {
     const { world } = this.#sim;
     const invoke = world.nowMs;
     let outcome: Outcome = "ok";
     let value: T | undefined;
     const gateway = this.#gateway();
-    const retriesBefore = gateway.retries;
+    const retriesBefore = seesRepeats ? gateway.retries : 0;
     try {
       value = await gateway.call(run);
     } catch (error) {
@@ -178,7 +176,7 @@ class Client {
     world.trace(outcome === "ok" ? 1 : 2);
     // A moment later than the answer, so that what follows it is after it.
     await this.sleep(0.001);
-    const repeated = gateway.retries !== retriesBefore;
+    const repeated = seesRepeats && gateway.retries !== retriesBefore;
     return { outcome, repeated, value, span: { invoke, complete: world.nowMs, outcome } };
   }
 
@@ -231,10 +229,9 @@ class Client {
     const ttlSec = this.#rng.fraction() < shortLived ? this.#rng.between(2, 8) : 86_400;
     const count = this.#rng.between(1, batchMax + 1);
     for (let i = 0; i < count; i++) {
-      const head = this.#workload.nextBody();
-      const body = `${head}${".".repeat(Math.max(0, this.#rng.between(0, bodyBytesMax) - head.length))}"`;
-      bodies.push(body);
-      writer.add(ttlSec, Buffer.from(body));
+      const body = writeBody(this.#workload.nextMessage(), this.#rng.between(0, bodyBytesMax));
+      bodies.push(nameOfBody(body));
+      writer.add(ttlSec, body);
     }
     const batch = writer.finish();
     const answer = await this.#call((service) => service.postMessages(PROJECT, queue, this.#id, batch));
@@ -248,7 +245,7 @@ class Client {
     const [newest] = ids.slice(-1);
     if (newest !== undefined) this.#workload.posted(queue, newest);
     const base = { ...this.#of(queue, answer), op: "post", outcome, bodies, ttlSec } as const;
-    this.#record(outcome === "ok" ? { ...base, ids: ids.map((id) => idIn(queue, id)) } : base);
+    this.#record(outcome === "ok" ? { ...base, ids: ids.map(idOf) } : base);
     return outcome;
   }
 
@@ -260,7 +257,10 @@ class Client {
   async #claim(queue: string, limit = this.#rng.between(1, 6), ttlSec = 0): Promise<HeldClaim | undefined> {
     const ttl = ttlSec > 0 ? ttlSec : this.#rng.between(1, this.#sim.options.workload.claimTtlSecMax + 1);
     const graceSec = this.#rng.between(0, 3);
-    const answer = await this.#call((service) => service.createClaim(PROJECT, queue, { ttlSec: ttl, graceSec, limit }));
+    const answer = await this.#call(
+      (service) => service.createClaim(PROJECT, queue, { ttlSec: ttl, graceSec, limit }),
+      true,
+    );
     const claim = answer.value;
     const base = { ...this.#of(queue, answer), op: "claim", limit, ttlSec: ttl, graceSec } as const;
     if (claim === undefined) {
@@ -274,8 +274,8 @@ class Client {
       ...base,
       // A repeat is answered with what is left of the claim: whether there was room for more is not known.
       limit: answer.repeated ? claim.messages.length : limit,
-      claimId: claimIn(queue, claim.id),
-      ids: claim.messages.map(({ id }) => idIn(queue, id)),
+      claimId: claimIdOf(claim.id),
+      ids: claim.messages.map(({ id }) => idOf(id)),
       bodies: claim.messages.map(bodyOf),
     });
     const held = { id: claim.id, queue, messages: claim.messages.map(({ id }) => id) };
@@ -314,7 +314,7 @@ class Client {
       ...this.#of(held.queue, answer),
       op: "renew",
       outcome,
-      claimId: claimIn(held.queue, held.id),
+      claimId: claimIdOf(held.id),
       ttlSec,
       graceSec,
     });
@@ -325,7 +325,7 @@ class Client {
     const answer = await this.#call((service) => service.releaseClaim(PROJECT, held.queue, held.id));
     if (answer.outcome === "ok") this.#sim.world.coverage.add("releases");
     if (answer.outcome === "fail") return;
-    this.#record({ ...this.#of(held.queue, answer), op: "release", claimId: claimIn(held.queue, held.id) });
+    this.#record({ ...this.#of(held.queue, answer), op: "release", claimId: claimIdOf(held.id) });
   }
 
   async #deleteClaimed(held: HeldClaim): Promise<void> {
@@ -343,8 +343,8 @@ class Client {
     const refused = answer.value !== undefined && answer.value !== "deleted";
     if (refused) this.#sim.world.coverage.add("deletesRefusedByClaim");
     const outcome = refused ? "fail" : answer.outcome;
-    const base = { ...this.#of(queue, answer), op: "delete", outcome, ids: [idIn(queue, id)] } as const;
-    this.#record(claim === undefined ? base : { ...base, claimId: claimIn(queue, claim) });
+    const base = { ...this.#of(queue, answer), op: "delete", outcome, ids: [idOf(id)] } as const;
+    this.#record(claim === undefined ? base : { ...base, claimId: claimIdOf(claim) });
     return outcome;
   }
 
@@ -364,7 +364,7 @@ class Client {
   async #deleteAll(queue: string, ids: readonly MessageId[]): Promise<void> {
     const answer = await this.#call((service) => service.deleteMessages(PROJECT, queue, ids));
     if (answer.outcome === "fail") return;
-    this.#record({ ...this.#of(queue, answer), op: "delete", ids: ids.map((id) => idIn(queue, id)) });
+    this.#record({ ...this.#of(queue, answer), op: "delete", ids: ids.map(idOf) });
   }
 
   /** Pages through a queue from its start, a bounded number of pages. */
@@ -385,7 +385,7 @@ class Client {
         session,
         end: answer.outcome === "ok" && messages.length === 0,
         includeClaimed,
-        ids: messages.map(({ id }) => idIn(queue, id)),
+        ids: messages.map(({ id }) => idOf(id)),
         bodies: messages.map(bodyOf),
       });
       if (answer.outcome !== "ok" || messages.length === 0) return;
@@ -412,8 +412,8 @@ class Client {
     this.#record({
       ...this.#of(queue, answer),
       op: "get",
-      asked: ids.map((id) => idIn(queue, id)),
-      ids: found.map(({ id }) => idIn(queue, id)),
+      asked: ids.map(idOf),
+      ids: found.map(({ id }) => idOf(id)),
       bodies: found.map(bodyOf),
     });
   }

@@ -44,6 +44,7 @@ export class CorrelationTable<Entry> {
 
   /** Removes everything, oldest first. */
   drain(): Entry[] {
+    if (this.#count === 0) return [];
     const next = this.#next;
     const found: { age: number; entry: Entry }[] = [];
     for (const [slot, entry] of this.#entries.entries()) {

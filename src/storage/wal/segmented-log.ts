@@ -1,4 +1,4 @@
-import { assert } from "../../base/index.js";
+import { assert, AssertionError } from "../../base/index.js";
 import type { Entry, HardState, Index, SnapshotMeta } from "../../raft/index.js";
 import { asError } from "../errors.js";
 import { ENTRY_BYTES_MAX } from "../limits.js";
@@ -180,7 +180,7 @@ export class SegmentedLog implements SegmentedShardLog {
 
   #logOf(group: GroupId): GroupLog {
     const log = this.#groups.get(group);
-    assert(log !== undefined, `group ${String(group)} is not in the log`);
+    if (log === undefined) throw new AssertionError(`group ${String(group)} is not in the log`);
     return log;
   }
 
@@ -199,7 +199,8 @@ function checkOrder(log: GroupLog, order: LogOrder): void {
     next = from;
   }
   for (const entry of order.entries) {
-    assert(entry.index === next, `entry ${String(entry.index)} does not follow entry ${String(next - 1)}`);
+    if (entry.index !== next)
+      throw new AssertionError(`entry ${String(entry.index)} does not follow entry ${String(next - 1)}`);
     assert(entry.data.length <= ENTRY_BYTES_MAX, "entry too large");
     next++;
   }
