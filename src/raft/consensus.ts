@@ -17,6 +17,8 @@ export type Proposal = { readonly index: Index; readonly refused?: undefined } |
 export interface ConfigurationChange {
   readonly voters: readonly ReplicaId[];
   readonly learners: readonly ReplicaId[];
+  /** See Configuration; refused when it is below that in force, which is also the default. */
+  readonly generation?: number;
   /** The change is refused unless the configuration in force was made at this index: makes retries idempotent. */
   readonly expectedConfigurationIndex: Index;
 }

@@ -70,11 +70,13 @@ export class Leader {
     const refused = this.#refusal(term);
     if (refused !== undefined) return { refused };
     const { voters, learners, expectedConfigurationIndex } = change;
+    const { voters: outgoing, generation: previous = 0 } = membership.current;
+    const { generation = previous } = change;
     const settled = this.#ownTermCommitted && membership.currentIndex <= commit && !membership.joint;
     const expected = expectedConfigurationIndex === membership.currentIndex;
-    if (!settled || !expected || !isValidMembership(voters, learners)) return { refused: "precondition" };
-    const { voters: outgoing } = membership.current;
-    return { index: this.#changeTo({ voters: [...voters], outgoing, learners: [...learners] }) };
+    const late = generation < previous;
+    if (!settled || !expected || late || !isValidMembership(voters, learners)) return { refused: "precondition" };
+    return { index: this.#changeTo({ voters: [...voters], outgoing, learners: [...learners], generation }) };
   }
 
   readIndex(context: number): void {
@@ -174,8 +176,7 @@ export class Leader {
 
   #leaveJoint(): void {
     if (this.#transfer.active) return;
-    const { voters, learners } = this.#state.membership.current;
-    this.#changeTo({ voters, outgoing: [], learners });
+    this.#changeTo({ ...this.#state.membership.current, outgoing: [] });
   }
 
   /** The configuration without this replica is committed: its work is done (section 6 of the paper). */

@@ -7,7 +7,7 @@ import type { FileSystem } from "./file-system.js";
 import { Superblock, superblockDamaged } from "./superblock.js";
 
 /** The number that only grows: an older program refuses a newer folder. */
-export const DATA_FORMAT = 1;
+export const DATA_FORMAT = 2;
 
 const LOCK_NAME = "lock";
 const QUARANTINE = "quarantine-";
