@@ -21,8 +21,13 @@ export const nodeLimits = {
   followerPaceBytesMin: 256 * 1024,
   /** Reads of one partition waiting for a ReadIndex round. */
   queuedReadsMax: 10_000,
-  /** Bytes of entries applied in one event-loop turn: a partition that catches up must not hold up the heartbeats of the others. */
-  applyBytesPerTurnMax: 2 * 1024 * 1024,
+  /**
+   * How long an event-loop turn works before it lets I/O in: a partition that catches up must not hold up the elections and heartbeats
+   * of the others. Smaller: more turns, each with its own frames and system calls.
+   */
+  turnMsMax: 4,
+  /** Bytes of entries that one partition applies in a turn: then it is the next one's time. */
+  applyBytesPerTurnMax: 256 * 1024,
   /** Bytes read from the log at once for a lagging follower or for catching up after a restart. */
   fetchBytesMax: 1024 * 1024,
   /** Bytes of one answer frame; a larger single answer still goes out alone. */

@@ -57,6 +57,11 @@ export class PendingReads {
     else this.#granted.push({ index, reads });
   }
 
+  /** True when `release` would return something. */
+  hasReleasable(applied: Index): boolean {
+    return this.#granted.some((grant) => grant.index <= applied);
+  }
+
   /** The reads that may be answered at `applied`. */
   release(applied: Index): PendingRead[] {
     if (this.#granted.length === 0) return [];

@@ -22,6 +22,7 @@ import { FollowerPace } from "./follower-pace.js";
 import { nodeLimits } from "./limits.js";
 import { PendingCommands } from "./pending-commands.js";
 import { PendingReads } from "./pending-reads.js";
+import type { TurnBudget } from "./turn-budget.js";
 
 /** What a replica needs of the shard that hosts it. */
 export interface ReplicaHost {
@@ -71,6 +72,8 @@ export class Replica {
   #commitTarget: number;
   #lastTimestampMs = 0;
   #fetchingForApply = false;
+  /** Entries to apply that were read from the log. */
+  #fetched: readonly Entry[] = [];
   #installing = false;
   #unpersistedProposals = 0;
   #serving = false;
@@ -244,14 +247,25 @@ export class Replica {
     this.#host.wake(this);
   }
 
-  /** Does all there is to do: proposes, drains the core, applies, answers reads. Called once per event-loop turn. */
+  /** What others wait for: proposes, and drains the core. Called once per event-loop turn in which it is awake. */
   turn(): void {
     if (this.#stopped) return;
     this.#proposeQueued();
     const context = this.#reads.nextContext();
     if (context !== undefined) this.core.readIndex(context);
     for (let ready = this.core.ready(); ready !== undefined; ready = this.core.ready()) this.#carryOut(ready);
-    if (this.#machine.appliedIndex < this.#commitTarget) this.#apply();
+  }
+
+  /** True when there is something for `work`. */
+  get hasWork(): boolean {
+    const applies = this.isCatchingUp && !this.#fetchingForApply && !this.#installing;
+    return !this.#stopped && (applies || this.#reads.hasReleasable(this.#machine.appliedIndex));
+  }
+
+  /** The work of the state machine: applies what is committed as long as `budget` lasts, but one entry at least, and answers reads. */
+  work(budget: TurnBudget): void {
+    if (this.#stopped) return;
+    if (this.isCatchingUp) this.#apply(budget);
     this.#answerReads();
   }
 
@@ -350,28 +364,34 @@ export class Replica {
     this.#host.wake(this);
   }
 
-  /** Applies what is committed, a bounded number of bytes per turn. */
-  #apply(): void {
+  #apply(budget: TurnBudget): void {
     if (this.#fetchingForApply || this.#installing) return;
     const from = this.#machine.appliedIndex + 1;
-    const entries = this.core.entries(from, this.#commitTarget + 1, nodeLimits.applyBytesPerTurnMax);
+    const fetched = this.#fetched[0]?.index === from ? this.#fetched : undefined;
+    const entries = fetched ?? this.core.entries(from, this.#commitTarget + 1, nodeLimits.applyBytesPerTurnMax);
+    this.#fetched = [];
     if (entries === undefined) {
       this.#fetchForApply(from);
       return;
     }
-    this.#applyAll(entries);
-    if (this.#machine.appliedIndex < this.#commitTarget) this.#host.wake(this);
+    const applied = this.#applySome(entries, budget);
+    if (fetched !== undefined) this.#fetched = fetched.slice(applied);
   }
 
-  #applyAll(entries: readonly Entry[]): void {
+  /** How many of them were applied. */
+  #applySome(entries: readonly Entry[], budget: TurnBudget): number {
+    let count = 0;
     for (const entry of entries) {
       assert(entry.index === this.#machine.appliedIndex + 1, "entries are applied in order, each once");
       if (entry.kind === EntryKind.normal) this.#applyCommands(entry);
       else this.#machine.skip(entry.index);
       this.#appliedTerm = entry.term;
+      count++;
+      if (budget.isSpent) break;
     }
     this.core.applied(this.#machine.appliedIndex);
     this.#checkServing();
+    return count;
   }
 
   #applyCommands(entry: Entry): void {
@@ -399,7 +419,7 @@ export class Replica {
         entries.length > 0,
         `entry ${String(from)} of partition ${String(this.group)} is committed but not in the log`,
       );
-      this.#applyAll(entries);
+      this.#fetched = entries;
     });
   }
 

@@ -21,6 +21,8 @@ import { nodeLimits } from "./limits.js";
 import type { Replica, ReplicaHost } from "./replica.js";
 import type { ShardObserver } from "./shard-observer.js";
 import { SnapshotTransfers } from "./snapshot-transfers.js";
+import { TurnBudget } from "./turn-budget.js";
+import { WorkQueue } from "./work-queue.js";
 
 export interface ShardOptions {
   readonly view: ClusterView;
@@ -63,7 +65,10 @@ export class Shard implements ReplicaHost, Omit<PeerHandlers, "connected" | "con
   isUnfit: (node: NodeId) => boolean = () => false;
   readonly #mayTakeOver = (node: NodeId): boolean => this.#isConnected(node) && !this.isUnfit(node);
   #network: PeerNetwork | undefined;
-  #awake: Replica[] = [];
+  readonly #budget: TurnBudget;
+  readonly #awake: WorkQueue<Replica>;
+  /** Replicas whose state machines have work. */
+  readonly #working: WorkQueue<Replica>;
   #touched: GatewayConnection[] = [];
   #turnScheduled = false;
   #ticker: Timer | undefined;
@@ -84,6 +89,9 @@ export class Shard implements ReplicaHost, Omit<PeerHandlers, "connected" | "con
     this.#transfers = new SnapshotTransfers(options, this.#checkpointer);
     this.#readiness = new SteadyReadiness(options.clock, nodeLimits.unreadyGraceMs);
     this.#balancer = new Balancer(options.view, options.clock);
+    this.#budget = new TurnBudget(options.clock);
+    this.#awake = new WorkQueue(this.#budget);
+    this.#working = new WorkQueue(this.#budget);
   }
 
   get replicas(): ReadonlyMap<GroupId, Replica> {
@@ -391,10 +399,8 @@ export class Shard implements ReplicaHost, Omit<PeerHandlers, "connected" | "con
   }
 
   wake(replica: Replica): void {
-    if (!replica.awake) {
-      replica.awake = true;
-      this.#awake.push(replica);
-    }
+    replica.awake = true;
+    this.#awake.add(replica);
     this.#scheduleTurn();
   }
 
@@ -449,13 +455,19 @@ export class Shard implements ReplicaHost, Omit<PeerHandlers, "connected" | "con
 
   #turn(): void {
     if (this.#stopped) return;
-    const awake = this.#awake;
-    this.#awake = [];
-    for (const replica of awake) {
+    this.#budget.begin();
+    // First what other nodes wait for, votes above all: it is short. No election waits for anybody's state machine.
+    this.#awake.serve((replica) => {
       replica.awake = false;
       replica.turn();
-    }
-    for (const [node, outbox] of this.#outboxes) if (outbox.length > 0) this.#flushOutbox(node, outbox);
+      if (replica.hasWork) this.#working.add(replica);
+    });
+    this.#flushOutboxes();
+    this.#working.serve((replica) => {
+      replica.work(this.#budget);
+      if (replica.hasWork) this.#working.add(replica);
+    });
+    this.#flushOutboxes();
     const touched = this.#touched;
     this.#touched = [];
     for (const connection of touched) {
@@ -466,7 +478,11 @@ export class Shard implements ReplicaHost, Omit<PeerHandlers, "connected" | "con
     }
     // Not before: what this turn sent and answered is on its way and needs no turn of its own.
     this.#turnScheduled = false;
-    if (this.#awake.length > 0 || this.#touched.length > 0) this.#scheduleTurn();
+    if (!this.#awake.isEmpty || !this.#working.isEmpty || this.#touched.length > 0) this.#scheduleTurn();
+  }
+
+  #flushOutboxes(): void {
+    for (const [node, outbox] of this.#outboxes) if (outbox.length > 0) this.#flushOutbox(node, outbox);
   }
 
   #flushOutbox(node: NodeId, outbox: MessageFrame): void {

@@ -442,6 +442,10 @@ describe("having caught up", () => {
     expect([beat(solo, 2), beat(solo, 2)]).toEqual([false, true]);
     solo.core.unreachable(2);
     expect(peer(solo).caughtUp).toBe(false);
+    // And has to be shown anew when it is found.
+    solo.turn().acknowledge(2, 1);
+    expect(peer(solo)).toMatchObject({ state: "replicate", caughtUp: false });
+    expect([beat(solo), beat(solo, 2)]).toEqual([false, true]);
   });
 
   const large = "x".repeat(raftLimits.caughtUpBytesMax);
@@ -458,6 +462,12 @@ describe("having caught up", () => {
     const solo = new Solo({ options: { inflightMessagesMax: 1 } }).establish();
     solo.propose("sent");
     solo.propose("small");
+    expect([beat(solo, 2), beat(solo, 2)]).toEqual([false, true]);
+    solo.propose(large);
+    expect(beat(solo, 2)).toBe(false);
+    solo.flush().acknowledge(2, 2);
+    solo.acknowledge(2, 3).acknowledge(2, 4);
+    solo.propose("sent");
     expect([beat(solo, 2), beat(solo, 2)]).toEqual([false, true]);
     solo.propose(large);
     expect(beat(solo, 2)).toBe(false);
