@@ -13,9 +13,15 @@ export interface CheckpointBatch {
   readonly deletes: readonly Uint8Array[];
 }
 
-export interface CheckpointRoot {
-  readonly snapshot: SnapshotMeta;
+/** What a set of rows comes to, in whatever order and by whomever it was stored: sets that agree in both hold the same rows. */
+export interface RowSummary {
   readonly rowCount: number;
+  /** Of all keys and values, two lanes of 32 bits. */
+  readonly hash: { readonly low: number; readonly high: number };
+}
+
+export interface CheckpointRoot extends RowSummary {
+  readonly snapshot: SnapshotMeta;
 }
 
 /**
@@ -38,6 +44,8 @@ export interface CheckpointStore {
 }
 
 export interface StagedCheckpoint {
+  /** Of the rows that were added so far. */
+  summary(): RowSummary;
   add(rows: readonly Row[]): Promise<void>;
   /** Atomically replaces the group's checkpoint by the staged rows. */
   commit(snapshot: SnapshotMeta): Promise<void>;
