@@ -8,7 +8,7 @@ import {
   readMessages,
   type SnapshotPart,
 } from "../peer/index.js";
-import type { Message, SnapshotMeta, SnapshotOrder } from "../raft/index.js";
+import type { Message, ReplicaId, SnapshotMeta, SnapshotOrder } from "../raft/index.js";
 import type { GroupId, SegmentedShardLog, ViewableCheckpointStore } from "../storage/index.js";
 import { type Logger, SteadyReadiness } from "../telemetry/index.js";
 import { Balancer } from "./balancer.js";
@@ -18,6 +18,7 @@ import { nodeLimits } from "./limits.js";
 import type { MemberMap } from "./members.js";
 import type { Replica, ReplicaHost } from "./replica.js";
 import type { ShardObserver } from "./shard-observer.js";
+import type { SnapshotCounts } from "./snapshot-post.js";
 import { SnapshotTransfers } from "./snapshot-transfers.js";
 
 export interface ShardOptions {
@@ -74,7 +75,8 @@ export class Shard implements ReplicaHost, PeerHandlers {
     this.clock = options.clock;
     this.log = options.log;
     this.#checkpointer = new Checkpointer(options);
-    this.#transfers = new SnapshotTransfers(options, this.#checkpointer);
+    const nodeOf = (replica: ReplicaId): NodeId => options.members.nodeOf(replica);
+    this.#transfers = new SnapshotTransfers({ ...options, nodeOf }, this.#checkpointer);
     this.#readiness = new SteadyReadiness(options.clock, nodeLimits.unreadyGraceMs);
     this.#balancer = new Balancer(options.nodeId, options.members);
   }
@@ -115,6 +117,10 @@ export class Shard implements ReplicaHost, PeerHandlers {
 
   get snapshotsReceiving(): number {
     return this.#transfers.receiving;
+  }
+
+  get snapshotCounts(): SnapshotCounts {
+    return this.#transfers.counts;
   }
 
   get leaderTransfers(): number {
@@ -258,7 +264,7 @@ export class Shard implements ReplicaHost, PeerHandlers {
     const messages = readMessages(bytes);
     // Its rows come with it, or the replica would wait for ever for what it accepted.
     if (messages.some(({ message }) => message.type === "snapshot-request"))
-      throw new DecodeError("a snapshot is announced by its last part");
+      throw new DecodeError("a snapshot is announced by the offer of its rows");
     for (const { group, message } of messages) {
       const replica = this.#replicas.get(group);
       if (replica === undefined || message.from !== sender) continue;

@@ -1,4 +1,3 @@
-import { create, toBinary } from "@bufbuild/protobuf";
 import {
   type Client,
   type ClientDuplexStream,
@@ -8,8 +7,8 @@ import {
   type ServerDuplexStream,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { crc32c, DecodeError, type Timer, type Timers } from "../base/index.js";
-import { type PeerFrame, PeerFrameSchema, type PeerHello, PeersService } from "../gen/marconi/v1/peers_pb.js";
+import { DecodeError, type Timer, type Timers } from "../base/index.js";
+import { type PeerFrame, type PeerHello, PeersService } from "../gen/marconi/v1/peers_pb.js";
 import { channelOptions, serviceDefinition } from "../rpc/index.js";
 import type { Logger } from "../telemetry/index.js";
 import { type IdentityRules, refusalOf } from "./identity-check.js";
@@ -17,6 +16,7 @@ import { peerLimits } from "./limits.js";
 import { PeerLink, type PeerStream } from "./link.js";
 import type { NodeId, PeerHandlers, PeerNetwork, SnapshotPart } from "./network.js";
 import { isProcessGone } from "./process-probe.js";
+import { snapshotFrame, snapshotPartOf } from "./snapshot-frame.js";
 
 export interface GrpcPeersOptions {
   readonly rules: IdentityRules;
@@ -87,9 +87,7 @@ export class GrpcPeers implements PeerNetwork {
   }
 
   sendSnapshotPart(to: NodeId, part: SnapshotPart): boolean {
-    const snapshot = { ...part, transfer: BigInt(part.transfer), crc32c: checksum(part) };
-    const bytes = toBinary(PeerFrameSchema, create(PeerFrameSchema, { snapshot }));
-    return this.#peers.get(to)?.link?.write(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)) ?? false;
+    return this.#peers.get(to)?.link?.write(snapshotFrame(part)) ?? false;
   }
 
   isConnected(node: NodeId): boolean {
@@ -252,24 +250,12 @@ export class GrpcPeers implements PeerNetwork {
 
   #take(from: NodeId, frame: PeerFrame): void {
     if (frame.messages.length > 0) this.#options.handlers.messages(from, frame.messages);
-    const part = frame.snapshot;
-    if (part === undefined) return;
-    if (part.crc32c !== checksum(part)) {
-      this.#options.log.error({ node: from, group: part.group }, "a part of a snapshot arrived damaged; dropped");
-      return;
+    if (frame.snapshot === undefined) return;
+    const part = snapshotPartOf(frame.snapshot);
+    if (part !== undefined) this.#options.handlers.snapshotPart(from, part);
+    else {
+      const { group } = frame.snapshot;
+      this.#options.log.error({ node: from, group }, "a part of a snapshot arrived damaged; dropped");
     }
-    this.#options.handlers.snapshotPart(from, {
-      group: part.group,
-      transfer: Number(part.transfer),
-      number: part.number,
-      rows: part.rows,
-      request: part.request,
-      acknowledgement: part.acknowledgement,
-      failed: part.failed,
-    });
   }
-}
-
-function checksum(part: { readonly rows: Uint8Array; readonly request: Uint8Array }): number {
-  return crc32c(part.request, crc32c(part.rows));
 }

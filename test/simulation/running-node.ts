@@ -133,6 +133,7 @@ export class RunningNode {
       ...{ fabric, process, host, handlers: shard },
       peers: members.members.map(({ id }) => id).filter((id) => id !== host.name),
       bufferedBytesMax: options.peerBufferBytesMax,
+      breaking: options.faults.resetStream > 0 ? sim.world.rng(`parts of ${host.name}`) : undefined,
     });
     host.listeners.set(GATEWAY_SERVICE, (end) => {
       end.stream.accept(process, serveGateway(shard, end, host.name, members, options.encodesFrames));
