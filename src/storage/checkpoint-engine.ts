@@ -169,13 +169,24 @@ export class CheckpointEngine implements ViewableCheckpointStore {
   /** Works on a damaged checkpoint too: it is how a replica gives one up before it is filled again. */
   clear(group: GroupId): Promise<void> {
     this.#clearings.set(group, this.#clearingsOf(group) + 1);
+    return this.#inTurn(group, () => this.#clear(group));
+  }
+
+  async #clear(group: GroupId): Promise<void> {
+    this.#groups.delete(group);
+    const generations = await this.#generationsOf(group);
+    for (const generation of generations) this.#takeGeneration(group, generation);
+    const intents = [...generations].map((generation) => intentRow(group, generation));
+    await this.#write(intents, [rootKey(group)]);
+    for (const generation of generations) await this.#removeGeneration(group, generation);
+  }
+
+  quarantine(group: GroupId): Promise<string> {
+    this.#clearings.set(group, this.#clearingsOf(group) + 1);
     return this.#inTurn(group, async () => {
-      this.#groups.delete(group);
-      const generations = await this.#generationsOf(group);
-      for (const generation of generations) this.#takeGeneration(group, generation);
-      const intents = [...generations].map((generation) => intentRow(group, generation));
-      await this.#write(intents, [rootKey(group)]);
-      for (const generation of generations) await this.#removeGeneration(group, generation);
+      const place = await this.#store.setAside(group, prefix(group, 0), prefix(group, GENERATION_MAX + 1));
+      await this.#clear(group);
+      return place;
     });
   }
 
@@ -376,7 +387,8 @@ export class CheckpointEngine implements ViewableCheckpointStore {
   }
 
   #corrupt(group: GroupId, problem: string): CorruptionError {
-    return new CorruptionError(this.#path, -1, `checkpoint of group ${String(group)}: ${problem}`, REPLACE_NODE_ADVICE);
+    const what = `checkpoint of group ${String(group)}: ${problem}`;
+    return new CorruptionError(this.#path, -1, what, REPLACE_NODE_ADVICE, group);
   }
 }
 

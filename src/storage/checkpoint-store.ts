@@ -39,7 +39,13 @@ export interface CheckpointStore {
   write(group: GroupId, batch: CheckpointBatch): Promise<void>;
   /** Begins to receive a whole new state beside the current one; nothing is visible before `commit`. */
   stage(group: GroupId): Promise<StagedCheckpoint>;
+  /** Removes whatever there is of the group, staged rows too. */
   clear(group: GroupId): Promise<void>;
+  /**
+   * For a damaged group: copies all rows that are stored for it, as they are, to a place of their own, durably, and only then
+   * clears it. Returns the name of the place.
+   */
+  quarantine(group: GroupId): Promise<string>;
   close(): Promise<void>;
 }
 

@@ -1,8 +1,8 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { Level } from "level";
-import { Xoshiro128 } from "../../src/base/index.js";
+import { ByteReader, Xoshiro128 } from "../../src/base/index.js";
 import type { SnapshotMeta } from "../../src/raft/types.js";
 import {
   CorruptionError,
@@ -22,8 +22,12 @@ interface Bench {
   keys(): Promise<string[]>;
   read(key: string): Promise<Uint8Array>;
   tamper(key: string, value: Uint8Array | undefined): Promise<void>;
+  /** Keys in hex and values of the rows that were set aside in `place`. */
+  setAside(place: string): Promise<(readonly [string, Uint8Array])[]>;
   dispose(): Promise<void>;
 }
+
+const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
 
 const views = { keyEncoding: "view", valueEncoding: "view" } as const;
 
@@ -39,6 +43,8 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
         else disk.set(key, { key: Buffer.from(key, "hex"), value });
         return Promise.resolve();
       },
+      setAside: (place) =>
+        Promise.resolve(disk.aside.get(place)?.map(({ key, value }) => [hexOf(key), value] as const) ?? []),
       dispose: () => Promise.resolve(),
     });
   },
@@ -55,15 +61,24 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
     }
     return {
       open: () => openCheckpointStore({ directory: folder }),
-      keys: () =>
-        raw(async (database) => (await database.keys(views).all()).map((key) => Buffer.from(key).toString("hex"))),
+      keys: () => raw(async (database) => (await database.keys(views).all()).map(hexOf)),
       read: (key) => raw(async (database) => database.get(Buffer.from(key, "hex"), views)),
       tamper: (key, value) =>
         raw(async (database) => {
           if (value === undefined) await database.del(Buffer.from(key, "hex"), views);
           else await database.put(Buffer.from(key, "hex"), value, views);
         }),
-      dispose: () => rm(folder, { recursive: true }),
+      setAside: async (place) => {
+        expect(place.startsWith(`${folder}.quarantine/`)).toBe(true);
+        const input = new ByteReader(await readFile(place));
+        const rows = [];
+        while (input.remaining > 0) rows.push([hexOf(input.bytes32()), input.bytes32()] as const);
+        return rows;
+      },
+      dispose: async () => {
+        await rm(folder, { recursive: true });
+        await rm(`${folder}.quarantine`, { recursive: true, force: true });
+      },
     };
   },
 };
@@ -324,6 +339,7 @@ describe.each(Object.keys(BENCHES))("the %s checkpoint store", (name) => {
       store = await bench.open();
       const error = await store.open(1).catch((found: unknown) => found);
       expect(error).toBeInstanceOf(CorruptionError);
+      expect((error as CorruptionError).group).toBe(1);
       expect(await store.open(2)).toMatchObject({ snapshot: snapshotAt(7), rowCount: 1 });
       return (error as Error).message;
     }
@@ -368,6 +384,32 @@ describe.each(Object.keys(BENCHES))("the %s checkpoint store", (name) => {
       await store.close();
       await bench.tamper(key, old);
       expect(await refused()).toMatch(/missing or out of date \(3 rows found, 3 written\)/);
+    });
+
+    test("can be set aside, as it is, and the group filled again", async () => {
+      const keys = (await storedKeys()).filter((key) => key.startsWith("00000001"));
+      await bench.tamper(keys[1] ?? "", Buffer.from("nonsense"));
+      await bench.tamper(`${keys[1] ?? ""}00`, Buffer.from("a row of nobody"));
+      const expected = [];
+      for (const key of (await storedKeys()).filter((found) => found.startsWith("00000001")))
+        expected.push([key, Buffer.from(await bench.read(key)).toString("hex")]);
+      expect(expected).toHaveLength(5);
+      await refused();
+      const place = await store.quarantine(1);
+      const another = await store.quarantine(1);
+      expect(await store.open(1)).toBeUndefined();
+      expect(await store.open(2)).toMatchObject({ snapshot: snapshotAt(7), rowCount: 1 });
+      const staged = await store.stage(1);
+      await staged.add([row("n", "1")]);
+      await staged.commit(snapshotAt(90));
+      await reopen();
+      expect(await store.open(1)).toMatchObject({ snapshot: snapshotAt(90), rowCount: 1 });
+      expect((await bench.setAside(place)).map(([key, value]) => [key, hexOf(value)])).toEqual(expected);
+      expect(await bench.setAside(another)).toEqual([]);
+      expect(another).not.toBe(place);
+      // What the group has been filled with since is no matter of the old rows.
+      const third = await store.quarantine(1);
+      expect(await bench.setAside(third)).toHaveLength(2);
     });
 
     test("can be given up with clear, and the group filled again", async () => {
