@@ -25,6 +25,8 @@ export const nodeLimits = {
   peerFrameBytesMax: 4 * 1024 * 1024,
   /** Bytes of checkpoint rows built in one event-loop turn: keeps a slice under about 5 ms. */
   checkpointSliceBytes: 1024 * 1024,
+  /** Bytes of checkpoint rows given to a new state machine in one turn, when a snapshot is installed: about a millisecond. */
+  loadSliceBytes: 256 * 1024,
   /** Snapshots sent at once by a shard, and received (raft.md section 5). */
   outgoingSnapshotsMax: 2,
   incomingSnapshotsMax: 2,

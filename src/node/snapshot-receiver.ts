@@ -5,6 +5,7 @@ import type { SnapshotMeta } from "../raft/index.js";
 import type { GroupId, Row, RowSummary, StagedCheckpoint } from "../storage/index.js";
 import type { Checkpointer, CheckpointerOptions } from "./checkpointer.js";
 import { nodeLimits } from "./limits.js";
+import { loadRows } from "./load-rows.js";
 import type { Replica } from "./replica.js";
 import type { SnapshotPost, TransferName } from "./snapshot-post.js";
 import { identityOf, readOffer, readRows, type SnapshotOffer, SnapshotRefusal } from "./snapshot-wire.js";
@@ -250,7 +251,7 @@ export class SnapshotReceiver {
   }
 
   async #install(replica: Replica, snapshot: SnapshotMeta, incoming: Incoming): Promise<void> {
-    const { store, log, logger } = this.#options;
+    const { store, log, logger, timers } = this.#options;
     const { group } = replica;
     // Stopped: the order to the log would come too late; what is staged is removed at the next start, and the leader offers it
     // again. Or the replica was removed meanwhile.
@@ -262,7 +263,7 @@ export class SnapshotReceiver {
     const { term, vote } = replica.core.status();
     await log.installSnapshot(group, snapshot, { term, vote, commit: snapshot.index });
     const loader: MachineLoader = loadMachine();
-    for await (const rows of store.rows(group)) loader.add(rows);
+    await loadRows(loader, store.rows(group), timers);
     this.#checkpointer.adopt(group, snapshot);
     replica.snapshotInstalled(snapshot, loader.finish(snapshot.index));
     logger.info({ partition: group, index: snapshot.index }, "snapshot installed");
