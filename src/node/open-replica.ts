@@ -74,6 +74,7 @@ export async function openReplica(
         `the log knows nothing of partition ${String(group)}, but its checkpoint at ${String(root.snapshot.index)} is here: ` +
           "the log was lost, and with it votes and messages that this node promised to keep",
         "Restore the whole data folder; part of it is worth nothing",
+        group,
       );
     await log.createGroup(group, incarnationOf(id), beginning);
   }
@@ -85,6 +86,7 @@ export async function openReplica(
       `the log of partition ${String(group)} begins after ${String(state.snapshot.index)}, but its checkpoint ` +
         (root === undefined ? "is gone" : `is that of ${String(root.snapshot.index)}`),
       "Restore the whole data folder; part of it is worth nothing",
+      group,
     );
   const completed = root === undefined ? state : await completeInstall(log, group, state, root.snapshot);
   const machine = await restoreMachine(options, group, root?.snapshot.index ?? 0);

@@ -20,6 +20,7 @@ import type { GatewayConnection, LeaderUpdateInit } from "./gateway-connection.j
 import { nodeLimits } from "./limits.js";
 import type { Replica, ReplicaHost } from "./replica.js";
 import type { ShardObserver } from "./shard-observer.js";
+import type { SnapshotCounts } from "./snapshot-post.js";
 import { SnapshotTransfers } from "./snapshot-transfers.js";
 import { TurnBudget } from "./turn-budget.js";
 import { WorkQueue } from "./work-queue.js";
@@ -86,7 +87,8 @@ export class Shard implements ReplicaHost, Omit<PeerHandlers, "connected" | "con
     this.clock = options.clock;
     this.log = options.log;
     this.#checkpointer = new Checkpointer(options);
-    this.#transfers = new SnapshotTransfers(options, this.#checkpointer);
+    const nodeOf = (replica: ReplicaId): NodeId | undefined => options.view.nodeOf(replica);
+    this.#transfers = new SnapshotTransfers({ ...options, nodeOf }, this.#checkpointer);
     this.#readiness = new SteadyReadiness(options.clock, nodeLimits.unreadyGraceMs);
     this.#balancer = new Balancer(options.view, options.clock);
     this.#budget = new TurnBudget(options.clock);
@@ -130,6 +132,10 @@ export class Shard implements ReplicaHost, Omit<PeerHandlers, "connected" | "con
 
   get snapshotsReceiving(): number {
     return this.#transfers.receiving;
+  }
+
+  get snapshotCounts(): SnapshotCounts {
+    return this.#transfers.counts;
   }
 
   get leaderTransfers(): number {
@@ -346,7 +352,7 @@ export class Shard implements ReplicaHost, Omit<PeerHandlers, "connected" | "con
     const messages = readMessages(bytes);
     // Its rows come with it, or the replica would wait for ever for what it accepted.
     if (messages.some(({ message }) => message.type === "snapshot-request"))
-      throw new DecodeError("a snapshot is announced by its last part");
+      throw new DecodeError("a snapshot is announced by the offer of its rows");
     for (const { group, message } of messages) {
       const replica = this.#replicas.get(group);
       if (replica === undefined || seatOf(message.from) !== sender) continue;

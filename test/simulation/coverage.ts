@@ -35,6 +35,8 @@ export const coverageNames = [
   "fetchesForApply",
   "snapshotsOrdered",
   "snapshotParts",
+  "snapshotsResumed",
+  "snapshotsDelegated",
   "snapshotsInstalled",
   "snapshotsFailed",
   "installsCompletedAtStart",

@@ -160,6 +160,7 @@ export class RunningNode {
         node.evicted(reason);
       },
       ...{ encodesFrames: options.encodesFrames, bufferedBytesMax: options.peerBufferBytesMax },
+      breaking: options.faults.resetStream > 0 ? sim.world.rng(`parts of ${host.name}`) : undefined,
     });
     host.listeners.set(GATEWAY_SERVICE, (end) => {
       end.stream.accept(process, serveGateway(shard, end, host.name, view, options.encodesFrames));
