@@ -83,6 +83,8 @@ export const nodeLimits = {
   clockSamplesMax: 10,
   /** A clock that was off counts as right again within this share of the bound, so that it does not flap. */
   clockRightShare: 0.8,
+  /** Between two attempts to tell the cluster where this node is reached now. */
+  announceRetryMs: 1_000,
   /** How long a node asks to be taken in before it gives up starting: whoever runs it tries again. */
   joinTimeoutMs: 30_000,
   /** How long a founding member waits for word of the others at its first start. */
