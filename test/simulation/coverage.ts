@@ -50,6 +50,7 @@ export const coverageNames = [
   "refusedOperations",
   "readsServed",
   "readsRefused",
+  "readsUnderLease",
   "claimsLapsed",
   "redelivered",
   "renewals",
@@ -59,6 +60,20 @@ export const coverageNames = [
   "postsRecovered",
   "tickEntries",
   "stateHashesCompared",
+  "nodesJoined",
+  "nodesLeft",
+  "wipes",
+  "replicasLost",
+  "replicasMade",
+  "replicasRemoved",
+  "jointChanges",
+  "learnersPromoted",
+  "configurationsTruncated",
+  "placementsRetargeted",
+  "metaLeaderChangesDuringMoves",
+  "staleMapRefused",
+  "clockStoodAside",
+  "evictions",
 ] as const;
 
 export type CoverageName = (typeof coverageNames)[number];

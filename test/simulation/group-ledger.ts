@@ -53,6 +53,16 @@ export class GroupLedger {
     return this.#configurations.filter((made) => made.index >= last).map(({ configuration }) => configuration);
   }
 
+  /** What every replica starts from. */
+  get founding(): Configuration {
+    return this.#configurations[0]?.configuration as Configuration;
+  }
+
+  /** Those by which a leader may count from now on. */
+  get inForce(): Configuration[] {
+    return this.configurationsFrom(this.#lastCommitted);
+  }
+
   get lastCommitted(): Index {
     return this.#lastCommitted;
   }
