@@ -269,6 +269,11 @@ export class NodeMetrics implements FlushObserver, ShardObserver {
         }),
     });
     sampleCounter(this.registry, {
+      name: "marconi_reads_under_lease_total",
+      help: "Reads that leaders here answered without asking the others, since --lease-reads is on.",
+      read: () => shard.leasedReads,
+    });
+    sampleCounter(this.registry, {
       name: "marconi_raft_leader_transfers_total",
       help: "Leaderships handed over to balance the nodes.",
       read: () => shard.leaderTransfers,

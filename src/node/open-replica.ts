@@ -23,6 +23,8 @@ export interface OpenReplicaOptions {
   readonly host: ReplicaHost;
   readonly heartbeatTicks: number;
   readonly electionTicks: number;
+  /** See RaftOptions; 0: no leases. */
+  readonly leaseMs?: number;
   readonly loaderOf: (group: GroupId) => MachineLoader;
   /** A fresh random seed for the election timeouts of one replica. */
   newSeed(): number;
@@ -97,6 +99,7 @@ export async function openReplica(
       rng: new Xoshiro128(options.newSeed()),
       heartbeatTicks: options.heartbeatTicks,
       electionTicks: options.electionTicks,
+      leaseMs: options.leaseMs ?? 0,
       logCacheBytesMax: nodeLimits.logCacheBytesMax,
       // The first of a partition's replicas campaigns first, so that leaderships start out spread.
       electionDelayTicks: Math.floor((Math.max(0, view.goal(group).indexOf(id)) * options.electionTicks) / 4),

@@ -1,4 +1,4 @@
-import { type Clock, DecodeError, type Timer, type Timers } from "../base/index.js";
+import { assert, type Clock, DecodeError, type Timer, type Timers } from "../base/index.js";
 import { metaGroup, seatOf } from "../cluster/index.js";
 import { RequestStatus } from "../contract/index.js";
 import {
@@ -74,6 +74,7 @@ export class Shard implements ReplicaHost, Omit<PeerHandlers, "connected" | "con
   #turnScheduled = false;
   #ticker: Timer | undefined;
   #leaderTransfers = 0;
+  #leasedReads = 0;
   /** Requests turned away, by status. */
   readonly #refusals = new Float64Array(Object.keys(RequestStatus).length + 1);
   #gatewaysDropped = 0;
@@ -416,6 +417,16 @@ export class Shard implements ReplicaHost, Omit<PeerHandlers, "connected" | "con
       this.#touched.push(connection);
     }
     this.#scheduleTurn();
+  }
+
+  readUnderLease(replica: Replica): void {
+    assert(replica.serving, "who holds a lease leads and serves");
+    this.#leasedReads++;
+  }
+
+  /** Reads that were answered without asking the others. */
+  get leasedReads(): number {
+    return this.#leasedReads;
   }
 
   refused(status: RequestStatus): void {
