@@ -58,6 +58,8 @@ export class Observer {
   readonly #map: () => ClusterMap;
   readonly #membership: MembershipWatch;
   readonly #lives: ReplicaLives;
+  /** What was durable of replicas that are gone, by group and id. */
+  readonly #buried = new Map<string, DurableShadow>();
   /** Replicas whose removal from a disk has begun. */
   readonly #removing = new Set<string>();
   /** Which replica of a group a node hosts, or hosted last. */
@@ -112,8 +114,7 @@ export class Observer {
 
   /** Nothing of what a node had in its log is there any more. */
   logLost(node: string): void {
-    for (const known of [this.#shadows, this.#hosted])
-      for (const key of known.keys()) if (key.startsWith(`${node}/`)) known.delete(key);
+    for (const key of [...this.#shadows.keys()]) if (key.startsWith(`${node}/`)) this.#bury(key);
   }
 
   /** Adds what only living replicas can tell to the coverage; at the end of the run. */
@@ -177,9 +178,18 @@ export class Observer {
 
   #forget(node: string, group: GroupId): void {
     const key = keyOf(node, group);
+    this.#watched.delete(key);
+    this.#bury(key);
+  }
+
+  /** What a replica acknowledged in its last moments may still be counted, and is held by no worse a quorum for that. */
+  #bury(key: string): void {
+    const id = this.#hosted.get(key);
+    const shadow = this.#shadows.get(key);
+    if (id !== undefined && shadow !== undefined)
+      this.#buried.set(`${key.slice(key.indexOf("/"))}/${String(id)}`, shadow);
     this.#removing.delete(key);
     this.#shadows.delete(key);
-    this.#watched.delete(key);
     this.#hosted.delete(key);
   }
 
@@ -450,7 +460,9 @@ export class Observer {
     const { nodes } = this.#map();
     const holds = (id: ReplicaId): boolean => {
       const key = keyOf(nodes[seatOf(id) - 1]?.id ?? "", group);
-      return this.#hosted.get(key) === id && this.#shadows.get(key)?.holds(index, term) === true;
+      const shadow =
+        this.#hosted.get(key) === id ? this.#shadows.get(key) : this.#buried.get(`/${String(group)}/${String(id)}`);
+      return shadow?.holds(index, term) === true;
     };
     const isQuorum = (ids: readonly ReplicaId[]): boolean => ids.filter(holds).length * 2 > ids.length;
     // Which of them the leader counted by, only it knows.

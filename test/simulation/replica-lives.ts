@@ -141,12 +141,16 @@ export class ReplicaLives {
     });
   }
 
-  /** True when a group can go on with the nodes of these names only, whichever configuration is in force. */
-  isServedBy(group: GroupId, names: ReadonlySet<string>): boolean {
-    return this.#allHaveMajority(group, (id) => {
+  /** True when a group can go on with the nodes of these names only, whichever configuration is in force or may be so in a moment. */
+  isServedBy(group: GroupId, names: ReadonlySet<string>, map: ClusterMap): boolean {
+    const isServed = (id: ReplicaId): boolean => {
       const life = this.#lives.get(keyOf(group, id));
       return life !== undefined && this.#isWhole(group, id) && names.has(life.node);
-    });
+    };
+    const placement = placementOf(map, group);
+    return (
+      this.#allHaveMajority(group, isServed) && placement !== undefined && hasMajority(goalOf(placement), isServed)
+    );
   }
 
   #allHaveMajority(group: GroupId, counts: (id: ReplicaId) => boolean): boolean {

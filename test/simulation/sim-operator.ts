@@ -15,9 +15,15 @@ const unknown: MetaOutcome = { lost: "unknown" };
 /** Gives commands to whoever leads the meta group, as `ClusterAdmin` does, and repeats what got lost. */
 export class SimOperator {
   readonly #sim: SimWorld;
+  #stopped = false;
 
   constructor(sim: SimWorld) {
     this.#sim = sim;
+  }
+
+  /** Repeats nothing any more. */
+  stop(): void {
+    this.#stopped = true;
   }
 
   /** Repeats a command until it is applied or refused; gives up after a while. `make` looks at the newest map each time. */
@@ -32,7 +38,7 @@ export class SimOperator {
       const isLost = "lost" in outcome;
       const text = isLost ? `lost: ${outcome.lost}` : "refused" in outcome ? `refused: ${outcome.refused}` : "done";
       world.timeline.note(undefined, `operator: ${JSON.stringify(command)}: ${text}`);
-      if (isLost && attempt < ATTEMPTS_MAX)
+      if (isLost && attempt < ATTEMPTS_MAX && !this.#stopped)
         world.after(RETRY_MS, undefined, () => {
           this.order(make, done, attempt + 1);
         });

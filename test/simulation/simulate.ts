@@ -52,6 +52,8 @@ const START_LIMIT_MS = 15_000;
 const LEADER_LIMIT_MS = 10_000;
 const POST_LIMIT_MS = 15_000;
 const CONVERGE_LIMIT_MS = 40_000;
+/** No change is asked for so shortly before the end of the chaos. */
+const LAST_CHANGE_MS = 500;
 /** Whatever was asked for is done by then, one move after the other. */
 const SETTLE_LIMIT_MS = 180_000;
 const DRAIN_LIMIT_MS = 600_000;
@@ -196,9 +198,13 @@ class Script {
     this.#workload.start();
     nemesis.start();
     changes.start();
-    this.#world.run(this.#world.nowMs + this.#options.chaosMs);
-    nemesis.stop();
+    const endMs = this.#world.nowMs + this.#options.chaosMs;
+    // Whom a healed core has to do without is chosen by what the groups shall be held by then.
+    this.#world.run(endMs - LAST_CHANGE_MS);
     changes.stop();
+    this.#sim.operator.stop();
+    this.#world.run(endMs);
+    nemesis.stop();
   }
 
   // --- phase 2
@@ -250,7 +256,7 @@ class Script {
   #keepsMajorities(nodes: readonly SimNode[]): boolean {
     const names = new Set(nodes.map(({ name }) => name));
     const groups = [metaGroup, ...Array.from({ length: this.#options.partitions }, (_, i) => i)];
-    return groups.every((group) => this.#sim.lives.isServedBy(group, names));
+    return groups.every((group) => this.#sim.lives.isServedBy(group, names, this.#sim.map));
   }
 
   /** A node outside the core is dead, frozen, cut off or, worst, heard but deaf. */
