@@ -54,6 +54,8 @@ export const nodeLimits = {
   snapshotStallMs: 3_000,
   /** How long both sides keep what they have of an interrupted transfer: longer than a reboot is not worth the log that it pins. */
   snapshotResumeMs: 60_000,
+  /** How long the log behind a snapshot that was sent is kept for its receiver to install it. */
+  snapshotInstallMs: 30_000,
   /** Interrupted transfers kept by their sender: each holds a window of parts in memory and a view of the store. */
   interruptedSnapshotsMax: 2,
   /** A replica that was asked to send a snapshot and says nothing for this long is not waited for; it reports every second. */

@@ -21,7 +21,7 @@ export class SnapshotPost {
     resumed: 0,
     /** Transfers that a leader left to another replica. */
     delegated: 0,
-    /** Transfers that were sent and did not reach their end, interrupted ones too. */
+    /** Transfers that did not reach their end, interrupted ones too. */
     failed: 0,
     /** Transfers whose rows were not those that were offered, told by their receiver. */
     damaged: 0,

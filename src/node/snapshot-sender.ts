@@ -9,7 +9,7 @@ import { type NumberedRows, SnapshotSource } from "./snapshot-source.js";
 import { type SendOrder, SnapshotStream } from "./snapshot-stream.js";
 import { SnapshotRefusal, writeOffer } from "./snapshot-wire.js";
 
-/** An interrupted transfer: what was read and not known to be stored, and the view behind it. */
+/** An interrupted transfer: what was read and is not known to be stored, and the view behind it. */
 interface Kept {
   readonly group: GroupId;
   readonly to: ReplicaId;
@@ -22,9 +22,11 @@ type Result =
   /** The receiver lacks parts that are not kept any more. */
   | "restart"
   | "interrupted"
-  /** It will go on, but not at once. */
+  /** The receiver takes it later. */
   | "busy"
-  | "useless";
+  | "useless"
+  /** There is no checkpoint here that helps. */
+  | "none";
 
 /** How long to wait for room in the buffer towards a peer. */
 const BUFFER_FULL_MS = 20;
@@ -131,7 +133,8 @@ export class SnapshotSender {
     if (result === "restart") {
       if (source !== undefined) this.#close(source);
       source = await this.#open(order);
-      if (source !== undefined && !stream.isOver()) result = await this.#attempt(stream, source);
+      if (source === undefined) result = "none";
+      else result = stream.isOver() ? resultOf(stream) : await this.#attempt(stream, source);
     }
     this.#streams.delete(stream);
     this.#settle(stream, source, result);
@@ -139,27 +142,27 @@ export class SnapshotSender {
 
   #settle({ order, isWorthKeeping, stored }: SnapshotStream, source: SnapshotSource | undefined, result: Result): void {
     const { replica, node } = order;
-    const ok = result === "sent";
     const index = source?.root.snapshot.index ?? 0;
-    if (!ok) this.#post.counts.failed++;
-    this.#options.logger.info(
-      { partition: replica.group, node, index, parts: stored, result },
-      ok ? "snapshot sent" : "snapshot not sent whole",
-    );
-    const isKept = isWorthKeeping && !this.#stopped && (result === "interrupted" || result === "busy");
+    const what = { partition: replica.group, node, index, parts: stored, result };
+    if (result === "sent") this.#options.logger.info(what, "snapshot sent");
+    else this.#options.logger[isFailure(result) ? "warn" : "debug"](what, "snapshot not sent whole");
+    if (isFailure(result)) this.#post.counts.failed++;
     if (source !== undefined) {
-      if (isKept) this.#keep(order, source);
+      // Of one that never began there is nothing to go on with.
+      if (result === "interrupted" && isWorthKeeping && !this.#stopped && source.made > 0) this.#keep(order, source);
       else this.#close(source);
     }
     const report = (): void => {
-      if (!this.#stopped) order.done(ok ? "sent" : source === undefined ? "cannot" : "failed", ok ? index : 0);
+      if (this.#stopped) return;
+      if (result === "sent") order.done("sent", index);
+      else order.done(result === "none" ? "cannot" : "failed", 0);
     };
     if (result === "busy" || result === "useless") this.#late.push(report);
     else report();
   }
 
   /** The newest checkpoint, after writing one if the last does not reach far enough; undefined when none does. */
-  async #open({ replica, minimumIndex, leader, to }: SendOrder): Promise<SnapshotSource | undefined> {
+  async #open({ replica, minimumIndex, leader }: SendOrder): Promise<SnapshotSource | undefined> {
     const { group, core } = replica;
     const latest = (): Index => this.#checkpointer.latest(group)?.index ?? 0;
     // Whoever sends in the name of another does not go that far: the leader can do it itself.
@@ -169,7 +172,6 @@ export class SnapshotSender {
     const view = await this.#options.store.view(group);
     if (view === undefined) return undefined;
     const unpin = this.#checkpointer.pin(group, view.root.snapshot.index);
-    this.#options.logger.info({ partition: group, to, index: view.root.snapshot.index }, "snapshot begun");
     return new SnapshotSource(view, nodeLimits.snapshotPartBytes, unpin);
   }
 
@@ -275,6 +277,8 @@ export class SnapshotSender {
 function fits(kept: Kept, group: GroupId, to: ReplicaId, minimumIndex: Index): boolean {
   return kept.group === group && kept.to === to && kept.source.root.snapshot.index >= minimumIndex;
 }
+
+const isFailure = (result: Result): boolean => result === "interrupted" || result === "useless";
 
 function resultOf({ accepted, refusal }: SnapshotStream): Result {
   if (accepted) return "sent";

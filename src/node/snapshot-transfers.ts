@@ -3,6 +3,7 @@ import type { Index, ReplicaId, SnapshotMeta, SnapshotOrder } from "../raft/inde
 import type { Checkpointer, CheckpointerOptions } from "./checkpointer.js";
 import { DelegatedWork } from "./delegated-work.js";
 import type { Replica } from "./replica.js";
+import { SettlingSnapshots } from "./settling-snapshots.js";
 import { SnapshotDelegates } from "./snapshot-delegates.js";
 import { type SnapshotCounts, SnapshotPost } from "./snapshot-post.js";
 import { SnapshotReceiver } from "./snapshot-receiver.js";
@@ -24,11 +25,13 @@ export class SnapshotTransfers {
   readonly #receiver: SnapshotReceiver;
   readonly #delegates: SnapshotDelegates;
   readonly #delegated: DelegatedWork;
+  readonly #settling: SettlingSnapshots;
   /** Orders that found no slot: answered at the next sweep, so that their leaders ask again. */
   #refused: { readonly replica: Replica; readonly to: ReplicaId }[] = [];
   #stopped = false;
 
   constructor(options: TransferOptions, checkpointer: Checkpointer) {
+    this.#settling = new SettlingSnapshots(options.clock, checkpointer);
     this.#sender = new SnapshotSender(options, checkpointer, this.#post);
     this.#receiver = new SnapshotReceiver(options, checkpointer, this.#post);
     this.#delegated = new DelegatedWork(this.#sender, this.#post, options);
@@ -96,6 +99,7 @@ export class SnapshotTransfers {
   /** `index`: of what was sent, 0 when nothing was. */
   #report(replica: Replica, to: ReplicaId, index: Index): void {
     if (this.#stopped) return;
+    if (index > 0) this.#settling.sent(replica, to, index);
     replica.core.snapshotSent(to, index > 0, index);
     replica.poke();
   }
@@ -118,6 +122,7 @@ export class SnapshotTransfers {
     this.#refused = this.#refused.filter((order) => order.replica !== replica);
     this.#sender.forget(group);
     this.#delegates.drop(replica);
+    this.#settling.drop(replica);
   }
 
   /** A replica is removed: nothing of its group is sent or received any more. */
@@ -128,6 +133,7 @@ export class SnapshotTransfers {
     this.#sender.forget(group);
     this.#receiver.forget(group);
     this.#delegates.drop(replica);
+    this.#settling.drop(replica);
   }
 
   /** Ends transfers whose other side went silent, and answers orders that found no slot. Called every second. */
@@ -139,6 +145,7 @@ export class SnapshotTransfers {
     this.#receiver.sweep();
     this.#delegates.sweep();
     this.#delegated.sweep();
+    this.#settling.sweep();
   }
 
   /** What another node says. Throws DecodeError, before anything is done, for a part that does not follow the format. */

@@ -286,6 +286,25 @@ describe("which checkpoint is due", () => {
     expect(fixture.written).toEqual([3]);
   });
 
+  test("the log behind a snapshot on its way is given up only when there is twice too much of it", async () => {
+    const partitions = [
+      { group: 0, applied: 20, last: 20, pins: true },
+      { group: 1, applied: 10, last: 10, pins: true },
+    ];
+    for (const [segments, trimmed] of [
+      [8, [1]],
+      [9, [0, 1]],
+    ] as const) {
+      const fixture = new Fixture(partitions, segments);
+      const unpin = fixture.checkpointer.pin(0, 5);
+      await fixture.check();
+      expect([...new Set(fixture.trimmed)]).toEqual(trimmed);
+      unpin();
+      await fixture.check();
+      expect([...new Set(fixture.trimmed)].sort()).toEqual([0, 1]);
+    }
+  });
+
   test("nor one that keeps old segments alive and can do nothing about it", async () => {
     const fixture = new Fixture(
       [

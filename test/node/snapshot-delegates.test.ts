@@ -59,7 +59,8 @@ describe("a leader that is busy sending", () => {
     await net.until(() => told().length > 0, "the report");
     await net.until(() => lagging.replica(GROUP).commit > 0, "the installation");
     expect(told()).toEqual([120]);
-    expect(held).toEqual([]);
+    // Until the receiver says that it goes on from there.
+    expect(held).toEqual([120]);
     expect(lagging.replica(GROUP).stepped).toEqual([
       { type: "snapshot-request", from: 1, to: 3, term: TERM, snapshot: snapshotAt(120) },
     ]);
@@ -93,7 +94,7 @@ describe("a leader that is busy sending", () => {
     leader.send(GROUP, 3, minimumIndex);
     await net.until(() => told().length > 0, "the report");
     expect(told()).toEqual([others === undefined ? 130 : 100]);
-    expect(held).toEqual([]);
+    expect(held).toEqual(told());
     leader.send(GROUP, 3, minimumIndex);
     await net.settle();
     expect(leader.transfers.counts.delegated).toBe(1);
