@@ -76,6 +76,12 @@ const nodeSettings = {
       "How far this machine's clock may be from the median of the cluster's, in milliseconds, before the node leads nothing. " +
       "Smaller: lifetimes of messages and claims are kept more exactly; too small, and a clock that is being set costs leaders.",
   }),
+  leaseReads: flag({
+    doc:
+      "Leaders answer reads without asking the others, for 0.8 election timeouts after a majority answered a heartbeat. Spares a " +
+      "round trip; but on a machine whose clock stands still while it is paused or moved, a read may be stale, and nodes " +
+      "elect nobody for an election timeout after a start or a kill. The same on every node.",
+  }),
   movesMax: integer({
     fallback: 4,
     min: 1,

@@ -13,27 +13,28 @@ export function announceAddress(
   log: Logger,
 ): { stop(): void } {
   let timer: Timer | undefined;
+  let admin: ClusterAdmin | undefined;
   let stopped = false;
+  const isUntold = (): boolean => !stopped && view.own !== undefined && view.own.address !== address;
   const attempt = async (): Promise<void> => {
     const others = view.members.filter(({ id }) => id !== view.nodeId);
-    if (view.own === undefined || view.own.address === address || others.length === 0) return;
-    const admin = new ClusterAdmin({
-      ...{ addresses: others.map((member) => member.address), timeoutMs: nodeLimits.joinTimeoutMs, clusterId },
-    });
+    // Itself too: when it leads the meta group, the others point to where it was.
+    const addresses = [...others.map((member) => member.address), address];
+    admin = new ClusterAdmin({ addresses, timeoutMs: nodeLimits.joinTimeoutMs, clusterId });
     try {
       await admin.change({ op: "add-node", id: view.nodeId, incarnation: view.incarnation, address });
       log.info({ address }, "the cluster knows where this node is reached now");
     } catch (error) {
-      log.warn({ address, err: error }, "cannot tell the cluster where this node is reached now; trying again");
+      if (isUntold())
+        log.warn({ address, err: error }, "cannot tell the cluster where this node is reached now; trying again");
     } finally {
       admin.close();
     }
   };
   const again = (): void => {
-    timer = timers.after(nodeLimits.memberTickMs, () => {
-      void attempt().then(() => {
-        if (!stopped && view.own !== undefined && view.own.address !== address) again();
-      });
+    if (!isUntold()) return;
+    timer = timers.after(nodeLimits.announceRetryMs, () => {
+      void attempt().then(again);
     });
   };
   again();
@@ -41,6 +42,7 @@ export function announceAddress(
     stop: () => {
       stopped = true;
       timer?.cancel();
+      admin?.close();
     },
   };
 }

@@ -56,7 +56,10 @@ export class Checkpointer {
     this.#latest.delete(group);
   }
 
-  /** Keeps the log of `group` after `index`, as long as there is room for it, until the returned function is called. */
+  /**
+   * Keeps the log of `group` after `index` until the returned function is called, unless the log grows to twice its bound: a
+   * snapshot whose log is given up meanwhile was sent for nothing.
+   */
   pin(group: GroupId, index: Index): () => void {
     const pin = { group, index };
     this.#pins.add(pin);
@@ -87,10 +90,13 @@ export class Checkpointer {
   /** A partition that keeps the oldest segment of a log that is too long alive, and need not. */
   #pinning(replicas: ReadonlyMap<GroupId, Replica>): Replica | undefined {
     const { log, logSegmentsMax } = this.#options;
-    if (log.stats().segments <= logSegmentsMax) return undefined;
+    const { segments } = log.stats();
+    if (segments <= logSegmentsMax) return undefined;
+    const pinned = new Set([...this.#pins].map(({ group }) => group));
     for (const group of log.pinning(replicas.size)) {
       const replica = replicas.get(group);
       if (replica === undefined || replica.installing) continue;
+      if (pinned.has(group) && segments <= 2 * logSegmentsMax) continue;
       const index = this.#latest.get(group)?.index ?? 0;
       if (hasNews(replica, index) || index > (this.#givenUp.get(group) ?? 0)) return replica;
     }

@@ -70,6 +70,8 @@ export class Hosting {
     this.#working = this.#follow().then(
       () => {
         this.#working = undefined;
+        // A map that came just when the last one was done.
+        if (this.#isBehind()) this.follow();
       },
       (error: unknown) => {
         if (!this.#closed) this.#options.fatal(error as Error);
@@ -88,11 +90,14 @@ export class Hosting {
     await this.#working;
   }
 
-  /** A map that does not know this node any more says nothing about what it holds: perhaps somebody still needs it. */
   async #follow(): Promise<void> {
+    while (this.#isBehind()) await this.#bringTo(this.#options.view.map);
+  }
+
+  /** A map that does not know this node any more says nothing about what it holds: perhaps somebody still needs it. */
+  #isBehind(): boolean {
     const { view } = this.#options;
-    while (!this.#closed && view.own !== undefined && this.#storedVersion < view.map.version)
-      await this.#bringTo(view.map);
+    return !this.#closed && view.own !== undefined && this.#storedVersion < view.map.version;
   }
 
   async #bringTo(map: ClusterMap): Promise<void> {

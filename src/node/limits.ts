@@ -40,13 +40,28 @@ export const nodeLimits = {
   peerFrameBytesMax: 4 * 1024 * 1024,
   /** Bytes of checkpoint rows built in one event-loop turn: keeps a slice under about 5 ms. */
   checkpointSliceBytes: 1024 * 1024,
-  /** Snapshots sent at once by a shard (raft.md section 5). */
+  /** Bytes of checkpoint rows given to a new state machine in one turn, when a snapshot is installed: about a millisecond. */
+  loadSliceBytes: 256 * 1024,
+  /** Snapshots sent at once by a shard, and received (raft.md section 5). */
   outgoingSnapshotsMax: 2,
-  /** Parts of a snapshot on their way without acknowledgement, and the bytes of one. */
+  incomingSnapshotsMax: 2,
+  /** Bytes of snapshots that a shard sends in a second: who catches up must not take the network and the disk of the others. */
+  snapshotBytesPerSecondMax: 100 * 1024 * 1024,
+  /** Parts of a snapshot on their way without acknowledgement, and the bytes of one; a larger single row makes a larger part. */
   snapshotWindow: 8,
   snapshotPartBytes: 1024 * 1024,
-  /** A transfer that makes no progress for this long is given up, since others may wait for its slot; Raft asks again. */
+  /** A transfer that makes no progress for this long is interrupted, since others may wait for its slot; Raft asks again. */
   snapshotStallMs: 3_000,
+  /** How long both sides keep what they have of an interrupted transfer: longer than a reboot is not worth the log that it pins. */
+  snapshotResumeMs: 60_000,
+  /** How long the log behind a snapshot that was sent is kept for its receiver to install it. */
+  snapshotInstallMs: 30_000,
+  /** Interrupted transfers kept by their sender: each holds a window of parts in memory and a view of the store. */
+  interruptedSnapshotsMax: 2,
+  /** A replica that was asked to send a snapshot and says nothing for this long is not waited for; it reports every second. */
+  delegateSilenceMs: 3_500,
+  /** How long one that could not is not asked again. */
+  delegateDeclinedMs: 10_000,
   /** Bytes of a partition's newest log entries in memory; followers that lag further are served from disk. */
   logCacheBytesMax: 2 * 1024 * 1024,
   /** A partition may be without a leader for so long, an election with room to spare, before the node says that it is not ready. */
@@ -70,6 +85,8 @@ export const nodeLimits = {
   clockSamplesMax: 10,
   /** A clock that was off counts as right again within this share of the bound, so that it does not flap. */
   clockRightShare: 0.8,
+  /** Between two attempts to tell the cluster where this node is reached now. */
+  announceRetryMs: 1_000,
   /** How long a node asks to be taken in before it gives up starting: whoever runs it tries again. */
   joinTimeoutMs: 30_000,
   /** How long a founding member waits for word of the others at its first start. */

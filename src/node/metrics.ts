@@ -94,6 +94,7 @@ export class NodeMetrics implements FlushObserver, ShardObserver {
     this.#watchMessages(shard);
     this.#watchRaft(shard);
     this.#watchBounds(shard);
+    this.#watchSnapshots(shard);
     this.#watchDisk(log, disk);
     sampleGauge(this.registry, {
       name: "marconi_peer_buffered_bytes",
@@ -173,6 +174,34 @@ export class NodeMetrics implements FlushObserver, ShardObserver {
     });
   }
 
+  #watchSnapshots(shard: Shard): void {
+    const inBothDirections = (sent: "partsSent" | "bytesSent", received: "partsReceived" | "bytesReceived") => () => [
+      { labels: { direction: "sent" }, value: shard.snapshotCounts[sent] },
+      { labels: { direction: "received" }, value: shard.snapshotCounts[received] },
+    ];
+    const labelNames = ["direction"];
+    sampleCounter(this.registry, {
+      name: "marconi_snapshot_parts_total",
+      help: "Parts of snapshots that were sent, or arrived and were stored.",
+      labelNames,
+      read: inBothDirections("partsSent", "partsReceived"),
+    });
+    sampleCounter(this.registry, {
+      name: "marconi_snapshot_bytes_total",
+      help: "Bytes of rows in the parts of snapshots that were sent, or arrived and were stored.",
+      labelNames,
+      read: inBothDirections("bytesSent", "bytesReceived"),
+    });
+    const counters = [
+      ["marconi_snapshots_resumed_total", "Snapshots sent from where an earlier try was interrupted.", "resumed"],
+      ["marconi_snapshots_delegated_total", "Snapshots that leaders here left to another replica.", "delegated"],
+      ["marconi_snapshots_failed_total", "Tries to send a snapshot that ended before its end.", "failed"],
+      ["marconi_snapshots_damaged_total", "Snapshots that arrived with other rows than were offered.", "damaged"],
+    ] as const;
+    for (const [name, help, count] of counters)
+      sampleCounter(this.registry, { name, help, read: () => shard.snapshotCounts[count] });
+  }
+
   #watchMessages(shard: Shard): void {
     const counters = [
       ["marconi_messages_posted_total", "Messages stored, counted by the leader.", "posted"],
@@ -238,6 +267,11 @@ export class NodeMetrics implements FlushObserver, ShardObserver {
             value: lastIndex - match,
           }));
         }),
+    });
+    sampleCounter(this.registry, {
+      name: "marconi_reads_under_lease_total",
+      help: "Reads that leaders here answered without asking the others, since --lease-reads is on.",
+      read: () => shard.leasedReads,
     });
     sampleCounter(this.registry, {
       name: "marconi_raft_leader_transfers_total",

@@ -23,6 +23,8 @@ export interface OpenReplicaOptions {
   readonly host: ReplicaHost;
   readonly heartbeatTicks: number;
   readonly electionTicks: number;
+  /** See RaftOptions; 0: no leases. */
+  readonly leaseMs?: number;
   readonly loaderOf: (group: GroupId) => MachineLoader;
   /** A fresh random seed for the election timeouts of one replica. */
   newSeed(): number;
@@ -74,6 +76,7 @@ export async function openReplica(
         `the log knows nothing of partition ${String(group)}, but its checkpoint at ${String(root.snapshot.index)} is here: ` +
           "the log was lost, and with it votes and messages that this node promised to keep",
         "Restore the whole data folder; part of it is worth nothing",
+        group,
       );
     await log.createGroup(group, incarnationOf(id), beginning);
   }
@@ -85,6 +88,7 @@ export async function openReplica(
       `the log of partition ${String(group)} begins after ${String(state.snapshot.index)}, but its checkpoint ` +
         (root === undefined ? "is gone" : `is that of ${String(root.snapshot.index)}`),
       "Restore the whole data folder; part of it is worth nothing",
+      group,
     );
   const completed = root === undefined ? state : await completeInstall(log, group, state, root.snapshot);
   const machine = await restoreMachine(options, group, root?.snapshot.index ?? 0);
@@ -95,6 +99,7 @@ export async function openReplica(
       rng: new Xoshiro128(options.newSeed()),
       heartbeatTicks: options.heartbeatTicks,
       electionTicks: options.electionTicks,
+      leaseMs: options.leaseMs ?? 0,
       logCacheBytesMax: nodeLimits.logCacheBytesMax,
       // The first of a partition's replicas campaigns first, so that leaderships start out spread.
       electionDelayTicks: Math.floor((Math.max(0, view.goal(group).indexOf(id)) * options.electionTicks) / 4),

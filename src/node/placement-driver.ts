@@ -8,7 +8,12 @@ export type PlacementStep =
   | { readonly step: "nothing" }
   /** Its voters are those that the map wants, by a committed configuration: the map may forget the others. */
   | { readonly step: "report"; readonly replicas: readonly ReplicaId[]; readonly generation: number }
-  | { readonly step: "change"; readonly voters: readonly ReplicaId[]; readonly learners: readonly ReplicaId[] };
+  | {
+      readonly step: "change";
+      readonly voters: readonly ReplicaId[];
+      readonly learners: readonly ReplicaId[];
+      readonly generation: number;
+    };
 
 const nothing: PlacementStep = Object.freeze({ step: "nothing" });
 
@@ -28,20 +33,26 @@ export function isSettled({ voters, outgoing, learners }: Configuration, placeme
 export function nextStep(status: Status, placement: Placement): PlacementStep {
   const { configuration, configurationIndex, commit } = status;
   const { voters, outgoing, learners } = configuration;
+  const { generation } = placement;
+  const decided = configuration.generation ?? 0;
+  // A leader before this one knew a newer map: what this one's map wants may be what was given up, and may be deleted by now.
+  if (generation < decided) return nothing;
   if (outgoing.length > 0 || configurationIndex > commit || !status.established) return nothing;
   const goal = goalOf(placement);
   const missing = goal.filter((id) => !voters.includes(id));
-  if (missing.length === 0 && learners.length === 0 && goal.length === voters.length)
-    return isSettled(configuration, placement)
-      ? nothing
-      : { step: "report", replicas: voters, generation: placement.generation };
-  if (!sameMembers(missing, learners)) return { step: "change", voters, learners: missing };
+  if (missing.length === 0 && learners.length === 0 && goal.length === voters.length) {
+    if (isSettled(configuration, placement)) return nothing;
+    // What is reported is in the log first, so that no later leader goes back on it.
+    if (generation > decided) return { step: "change", voters, learners, generation };
+    return { step: "report", replicas: voters, generation };
+  }
+  if (!sameMembers(missing, learners)) return { step: "change", voters, learners: missing, generation };
   const peers = new Map(status.peers.map((peer) => [peer.id, peer]));
   if (!missing.every((id) => peers.get(id)?.caughtUp === true)) return nothing;
   const healthy = (ids: readonly ReplicaId[]): number => ids.filter((id) => isHealthy(status.id, peers, id)).length;
   const enough = Math.min(healthy(voters), goal.length);
   if (healthy(goal) < enough || healthy(goal) * 2 <= goal.length) return nothing;
-  return { step: "change", voters: goal, learners: [] };
+  return { step: "change", voters: goal, learners: [], generation };
 }
 
 function isHealthy(own: ReplicaId, peers: ReadonlyMap<ReplicaId, PeerStatus>, id: ReplicaId): boolean {
@@ -58,8 +69,9 @@ export function drivePlacement(
   const next = nextStep(status, placement);
   if (next.step === "report") return next;
   if (next.step === "change") {
-    const { voters, learners } = next;
-    replica.core.proposeConfiguration({ voters, learners, expectedConfigurationIndex: status.configurationIndex });
+    const { voters, learners, generation } = next;
+    const expectedConfigurationIndex = status.configurationIndex;
+    replica.core.proposeConfiguration({ voters, learners, generation, expectedConfigurationIndex });
     replica.poke();
   }
   return undefined;

@@ -1,4 +1,4 @@
-import { assert, type Clock } from "../base/index.js";
+import { assert, ByteWriter, type Clock } from "../base/index.js";
 import { EntryBuilder, isQuery, opCodes, validateCommand, validateQuery } from "../command/index.js";
 import { RequestStatus } from "../contract/index.js";
 import type { Machine } from "../partition/index.js";
@@ -43,6 +43,8 @@ export interface ReplicaHost {
   leadershipChanged(replica: Replica): void;
   sendSnapshot(replica: Replica, order: SnapshotOrder): void;
   installSnapshot(replica: Replica, snapshot: SnapshotMeta): void;
+  /** A read was answered without asking the others. */
+  readUnderLease(replica: Replica): void;
   /** An entry that this leader proposed was committed and applied here. */
   committed(latencyMs: number): void;
   /** An error that this process must not survive. */
@@ -65,6 +67,7 @@ export class Replica {
   readonly #reads: PendingReads;
   readonly #persisting: PersistInFlight[] = [];
   readonly #pace = new FollowerPace();
+  readonly #leased = new ByteWriter();
   #machine: Machine;
   #leadership: LeadershipState;
   #configuration: Configuration;
@@ -168,12 +171,27 @@ export class Replica {
     if (!this.#serving) return RequestStatus.notLeader;
     if (isQuery(request)) {
       if (!validateQuery(request)) return RequestStatus.malformed;
+      if (this.#answerUnderLease(connection, correlation, request)) return undefined;
       return this.#reads.enqueue({ connection, correlation, query: request }) ? undefined : RequestStatus.overloaded;
     }
     if (!validateCommand(request)) return RequestStatus.malformed;
     if (this.#host.storageFull && request[0] === opCodes.post) return RequestStatus.storageFull;
     if (this.#host.saturated) return RequestStatus.overloaded;
     return this.#commands.enqueue(connection, correlation, request) ? undefined : RequestStatus.overloaded;
+  }
+
+  /** The clock is looked at again when the value was read: a process that stood still in between may have been deposed. */
+  #answerUnderLease(connection: GatewayConnection, correlation: number, query: Uint8Array): boolean {
+    const { clock } = this.#host;
+    if (this.core.leaseUntilMs <= clock.monotonicMs()) return false;
+    this.#leased.reset();
+    this.#machine.query(query, clock.wallMs(), this.#leased);
+    if (this.core.leaseUntilMs <= clock.monotonicMs()) return false;
+    connection.begin(correlation).raw(this.#leased.view());
+    connection.end();
+    this.#host.touched(connection);
+    this.#host.readUnderLease(this);
+    return true;
   }
 
   step(message: Message): void {
@@ -195,7 +213,7 @@ export class Replica {
   /** One tick of the shard's ticker; proposes an entry without commands when something expires and nothing else is on its way. */
   tick(): void {
     if (this.#stopped) return;
-    this.core.tick();
+    this.core.tick(this.#host.clock.monotonicMs());
     if (this.#serving && this.#machine.nextDeadlineMs <= this.#host.clock.wallMs()) this.#proposeTick();
     // Whatever had to wait for the end of a transfer or for a bound of the core tries again.
     if (this.#serving && this.#commands.queuedCount > 0) this.#host.wake(this);

@@ -43,6 +43,8 @@ interface Start extends NodeContext {
 }
 
 const MIB = 1_048_576;
+/** Of an election timeout; the rest is for clocks that run at different speeds (raft.md section 6). */
+const LEASE_SHARE = 0.8;
 
 /** Starts a storage node; resolves when it listens. Rejects with a message that says what to do when it cannot, with everything closed again. */
 export async function runNode(config: NodeConfig, context: NodeContext): Promise<RunningProcess> {
@@ -140,6 +142,7 @@ function makeNode(
     ...{ view, mapStore: mapFile, mapWasStored: entered.stored, log: opened.log, store: opened.store },
     ...{ clock: systemClock, timers: systemTimers, logger: log, dataDirectory: data.path },
     ...{ tickMs, heartbeatTicks, electionTicks, movesMax, clockSkewMaxMs },
+    leaseMs: config.leaseReads ? LEASE_SHARE * electionTicks * tickMs : 0,
     checkpointLogBytes: config.checkpointLogMib * MIB,
     logSegmentsMax: logSegmentsMax(config),
     observer: metrics,

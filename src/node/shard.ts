@@ -1,4 +1,4 @@
-import { type Clock, DecodeError, type Timer, type Timers } from "../base/index.js";
+import { assert, type Clock, DecodeError, type Timer, type Timers } from "../base/index.js";
 import { metaGroup, seatOf } from "../cluster/index.js";
 import { RequestStatus } from "../contract/index.js";
 import {
@@ -20,6 +20,7 @@ import type { GatewayConnection, LeaderUpdateInit } from "./gateway-connection.j
 import { nodeLimits } from "./limits.js";
 import type { Replica, ReplicaHost } from "./replica.js";
 import type { ShardObserver } from "./shard-observer.js";
+import type { SnapshotCounts } from "./snapshot-post.js";
 import { SnapshotTransfers } from "./snapshot-transfers.js";
 import { TurnBudget } from "./turn-budget.js";
 import { WorkQueue } from "./work-queue.js";
@@ -73,6 +74,7 @@ export class Shard implements ReplicaHost, Omit<PeerHandlers, "connected" | "con
   #turnScheduled = false;
   #ticker: Timer | undefined;
   #leaderTransfers = 0;
+  #leasedReads = 0;
   /** Requests turned away, by status. */
   readonly #refusals = new Float64Array(Object.keys(RequestStatus).length + 1);
   #gatewaysDropped = 0;
@@ -86,7 +88,8 @@ export class Shard implements ReplicaHost, Omit<PeerHandlers, "connected" | "con
     this.clock = options.clock;
     this.log = options.log;
     this.#checkpointer = new Checkpointer(options);
-    this.#transfers = new SnapshotTransfers(options, this.#checkpointer);
+    const nodeOf = (replica: ReplicaId): NodeId | undefined => options.view.nodeOf(replica);
+    this.#transfers = new SnapshotTransfers({ ...options, nodeOf }, this.#checkpointer);
     this.#readiness = new SteadyReadiness(options.clock, nodeLimits.unreadyGraceMs);
     this.#balancer = new Balancer(options.view, options.clock);
     this.#budget = new TurnBudget(options.clock);
@@ -130,6 +133,10 @@ export class Shard implements ReplicaHost, Omit<PeerHandlers, "connected" | "con
 
   get snapshotsReceiving(): number {
     return this.#transfers.receiving;
+  }
+
+  get snapshotCounts(): SnapshotCounts {
+    return this.#transfers.counts;
   }
 
   get leaderTransfers(): number {
@@ -346,7 +353,7 @@ export class Shard implements ReplicaHost, Omit<PeerHandlers, "connected" | "con
     const messages = readMessages(bytes);
     // Its rows come with it, or the replica would wait for ever for what it accepted.
     if (messages.some(({ message }) => message.type === "snapshot-request"))
-      throw new DecodeError("a snapshot is announced by its last part");
+      throw new DecodeError("a snapshot is announced by the offer of its rows");
     for (const { group, message } of messages) {
       const replica = this.#replicas.get(group);
       if (replica === undefined || seatOf(message.from) !== sender) continue;
@@ -410,6 +417,16 @@ export class Shard implements ReplicaHost, Omit<PeerHandlers, "connected" | "con
       this.#touched.push(connection);
     }
     this.#scheduleTurn();
+  }
+
+  readUnderLease(replica: Replica): void {
+    assert(replica.serving, "who holds a lease leads and serves");
+    this.#leasedReads++;
+  }
+
+  /** Reads that were answered without asking the others. */
+  get leasedReads(): number {
+    return this.#leasedReads;
   }
 
   refused(status: RequestStatus): void {

@@ -31,6 +31,7 @@ export interface StorageNodeOptions {
   readonly tickMs: number;
   readonly heartbeatTicks: number;
   readonly electionTicks: number;
+  readonly leaseMs?: number;
   readonly checkpointLogBytes: number;
   readonly logSegmentsMax: number;
   readonly movesMax: number;

@@ -11,12 +11,13 @@ import { assert, DecodeError, type Timer, type Timers } from "../base/index.js";
 import { type PeerFrame, type PeerHello, PeersService } from "../gen/marconi/v1/peers_pb.js";
 import { channelOptions, serviceDefinition } from "../rpc/index.js";
 import type { Logger } from "../telemetry/index.js";
-import { controlFrame, helloFrame, snapshotFrame, snapshotPartOf } from "./frames.js";
+import { controlFrame, helloFrame } from "./frames.js";
 import { type IdentityRules, mayEvict, mistakenFor, notYetKnown, type Refusal, refusalOf } from "./identity-check.js";
 import { peerLimits } from "./limits.js";
 import type { NodeId, PeerHandlers, PeerNetwork, SnapshotPart } from "./network.js";
 import { ProcessProbe } from "./process-probe.js";
 import { RefusalLog } from "./refusal-log.js";
+import { snapshotFrame, snapshotPartOf } from "./snapshot-frame.js";
 import { PeerSession, type SessionEnd, type SessionOwner } from "./session.js";
 import { Suspicion } from "./suspicion.js";
 

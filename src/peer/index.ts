@@ -7,5 +7,5 @@ export { GrpcPeers, type GrpcPeersOptions } from "./grpc-peers.js";
 export type { IdentityRules, PeerIdentity, Standing } from "./identity-check.js";
 export { MessageFrame } from "./message-frame.js";
 export { type GroupMessage, readMessage, readMessages, writeMessage } from "./message-codec.js";
-export type { NodeId, PeerHandlers, PeerNetwork, SnapshotPart } from "./network.js";
+export type { NodeId, PeerHandlers, PeerNetwork, SnapshotPart, SnapshotPartKind } from "./network.js";
 export { splitAddress } from "./process-probe.js";

@@ -1,16 +1,27 @@
 /** A node's name in the cluster map. */
 export type NodeId = string;
 
-/** A part of a snapshot on its way, or its acknowledgement (proto: SnapshotChunk). */
+/** Their places are numbers of the wire. */
+export const snapshotPartKinds = [
+  "rows",
+  "offer",
+  "end",
+  "stored",
+  "accepted",
+  "refused",
+  "delegate",
+  "delegated",
+] as const;
+export type SnapshotPartKind = (typeof snapshotPartKinds)[number];
+
+/** A part of a snapshot on its way, or what is said about the transfer (proto: SnapshotChunk). */
 export interface SnapshotPart {
   readonly group: number;
   readonly transfer: number;
+  readonly kind: SnapshotPartKind;
   readonly number: number;
   readonly rows: Uint8Array;
-  /** In the last part: the SnapshotRequest as writeMessage wrote it; else empty. */
-  readonly request: Uint8Array;
-  readonly acknowledgement: boolean;
-  readonly failed: boolean;
+  readonly detail: Uint8Array;
 }
 
 /** What the host of a network hears. Calls never overlap, unless the host changes the peers while it is called. */

@@ -19,6 +19,7 @@ export function encodeConfiguration(configuration: Configuration): Uint8Array {
   writeIds(out, configuration.voters);
   writeIds(out, configuration.outgoing);
   writeIds(out, configuration.learners);
+  out.u64(configuration.generation ?? 0);
   return out.copy();
 }
 
@@ -28,6 +29,7 @@ export function decodeConfiguration(bytes: Uint8Array): Configuration {
   const voters = readIds(input);
   const outgoing = readIds(input);
   const learners = readIds(input);
+  const generation = input.u64();
   input.finish();
-  return { voters, outgoing, learners };
+  return { voters, outgoing, learners, ...(generation > 0 ? { generation } : {}) };
 }

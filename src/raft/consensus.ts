@@ -17,6 +17,8 @@ export type Proposal = { readonly index: Index; readonly refused?: undefined } |
 export interface ConfigurationChange {
   readonly voters: readonly ReplicaId[];
   readonly learners: readonly ReplicaId[];
+  /** See Configuration; refused when it is below that in force, which is also the default. */
+  readonly generation?: number;
   /** The change is refused unless the configuration in force was made at this index: makes retries idempotent. */
   readonly expectedConfigurationIndex: Index;
 }
@@ -60,8 +62,8 @@ export interface Status {
  * I/O, reads no clock and awaits nothing. Implemented by RaftCore; the host (`src/node`) and the simulator drive it.
  */
 export interface Consensus {
-  /** One tick (50 ms by default) has passed. */
-  tick(): void;
+  /** One tick (50 ms by default) has passed. `nowMs`: the host's monotonic clock, for leases only. */
+  tick(nowMs?: number): void;
   /** A message addressed to this replica, from an authenticated peer. A SnapshotRequest is stepped only when its data has been received whole. */
   step(message: Message): void;
   /** Appends one entry if this is the leader of `term`. The entry is committed when `Ready.commitTo` reaches its index in the same term. */
@@ -70,6 +72,8 @@ export interface Consensus {
   proposeConfiguration(change: ConfigurationChange): Proposal;
   /** Asks for a linearizable read point; answered by a ReadGrant with the same context, a fresh positive integer per call. */
   readIndex(context: number): void;
+  /** Until when, on the clock of `tick`, this leader may answer reads alone; 0: it may not. To be looked at after the value was read. */
+  readonly leaseUntilMs: number;
   /** Hands leadership to a voter, which campaigns at once when it has the whole log. False when refused (raft.md section 2). */
   transferLeadership(to: ReplicaId): boolean;
   /**

@@ -21,7 +21,9 @@ export class ElectionTimer {
 
   /** True while a leader heard last counts as alive for votes: others must not depose it (leader stickiness). */
   get fresh(): boolean {
-    return this.#elapsed < this.#options.electionTicks && !this.#suspected;
+    const { electionTicks, leaseMs = 0 } = this.#options;
+    // A leader with a lease counts on it, however much it looks dead from here.
+    return this.#elapsed < electionTicks && (!this.#suspected || leaseMs > 0);
   }
 
   get remainingTicks(): number {

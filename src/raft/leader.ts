@@ -1,6 +1,7 @@
 import { assert } from "../base/index.js";
 import { encodeConfiguration } from "./configuration-codec.js";
 import type { ConfigurationChange, PeerStatus, Proposal, Refusal } from "./consensus.js";
+import { Lease } from "./lease.js";
 import { isValidMembership } from "./membership.js";
 import type { AppendReply, HeartbeatReply } from "./messages.js";
 import type { Progress } from "./progress.js";
@@ -21,6 +22,7 @@ export class Leader {
   readonly #replication: Replication;
   readonly #reads: ReadRounds;
   readonly #transfer: Transfer;
+  readonly #lease: Lease | undefined;
   readonly #uncommitted: UncommittedBytes;
   /** Index of the entry that opened the term. Once it is committed, so is everything before it (section 5.4.2 of the paper). */
   readonly #termStart: Index;
@@ -37,6 +39,8 @@ export class Leader {
     this.#replication = new Replication(state);
     this.#reads = new ReadRounds(state.options.pendingReadsMax);
     this.#transfer = new Transfer(state);
+    const { leaseMs = 0 } = state.options;
+    this.#lease = leaseMs > 0 ? new Lease(leaseMs) : undefined;
     this.#termStart = state.log.lastIndex + 1;
     this.#uncommitted = new UncommittedBytes(this.#termStart, state.options.uncommittedBytesMax);
     this.#append(EntryKind.empty, noData);
@@ -49,6 +53,10 @@ export class Leader {
   /** The entry that opened the term is committed: this leader knows what is committed, and may read and change the membership. */
   get #ownTermCommitted(): boolean {
     return this.#state.commit >= this.#termStart;
+  }
+
+  get leaseUntilMs(): number {
+    return this.established ? (this.#lease?.untilMs ?? 0) : 0;
   }
 
   get established(): boolean {
@@ -70,11 +78,13 @@ export class Leader {
     const refused = this.#refusal(term);
     if (refused !== undefined) return { refused };
     const { voters, learners, expectedConfigurationIndex } = change;
+    const { voters: outgoing, generation: previous = 0 } = membership.current;
+    const { generation = previous } = change;
     const settled = this.#ownTermCommitted && membership.currentIndex <= commit && !membership.joint;
     const expected = expectedConfigurationIndex === membership.currentIndex;
-    if (!settled || !expected || !isValidMembership(voters, learners)) return { refused: "precondition" };
-    const { voters: outgoing } = membership.current;
-    return { index: this.#changeTo({ voters: [...voters], outgoing, learners: [...learners] }) };
+    const late = generation < previous;
+    if (!settled || !expected || late || !isValidMembership(voters, learners)) return { refused: "precondition" };
+    return { index: this.#changeTo({ voters: [...voters], outgoing, learners: [...learners], generation }) };
   }
 
   readIndex(context: number): void {
@@ -83,7 +93,9 @@ export class Leader {
 
   transferTo(to: ReplicaId): boolean {
     const peer = this.#replication.peer(to);
-    return peer !== undefined && this.#transfer.start(peer);
+    if (peer === undefined || !this.#transfer.start(peer)) return false;
+    this.#lease?.end();
+    return true;
   }
 
   #refusal(term: Term): Refusal | undefined {
@@ -174,8 +186,7 @@ export class Leader {
 
   #leaveJoint(): void {
     if (this.#transfer.active) return;
-    const { voters, learners } = this.#state.membership.current;
-    this.#changeTo({ voters, outgoing: [], learners });
+    this.#changeTo({ ...this.#state.membership.current, outgoing: [] });
   }
 
   /** The configuration without this replica is committed: its work is done (section 6 of the paper). */
@@ -191,10 +202,14 @@ export class Leader {
   // --- time
 
   /** One tick; true when there was something to do. */
-  tick(): boolean {
+  tick(nowMs: number): boolean {
     const { options, ticks } = this.#state;
     // By the replica's count of ticks and not from the election on: what a host has started together then beats together.
     const beats = ticks % options.heartbeatTicks === 0;
+    if (beats && this.#lease !== undefined && this.#ownTermCommitted) {
+      this.#reads.begin(this.#state.commit);
+      this.#lease.roundBegan(this.#reads.lastRound, nowMs);
+    }
     if (beats) this.#heartbeats();
     const checks = ++this.#quorumTicks >= options.electionTicks;
     if (checks) {
@@ -247,8 +262,10 @@ export class Leader {
         peer.spokenTo = true;
       }
     }
-    if (this.#reads.hasRounds)
-      this.#reads.confirm(quorumIndex(this.#state.membership.current, this.#readRoundOf), this.#state.outbox);
+    if (!this.#reads.hasRounds) return;
+    const round = quorumIndex(this.#state.membership.current, this.#readRoundOf);
+    this.#reads.confirm(round, this.#state.outbox);
+    this.#lease?.confirmed(round);
   }
 
   /** The term of this leader is over. */

@@ -6,6 +6,8 @@ export const raftLimits = {
   learnersMax: 16,
   /** Added to the payload of an entry in the memory cache, so that entries without payload are bounded too. */
   entryOverheadBytes: 64,
+  /** Rounds of heartbeats whose times a leader with a lease remembers; it steps down before a quorum misses so many. */
+  leaseRoundsMax: 64,
   /** Payload bytes read from disk at once for one lagging follower. */
   fetchBytesMax: 1024 * 1024,
   /** A follower further behind than this gets a snapshot although its entries are still in the log: that is shorter. */

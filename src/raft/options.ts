@@ -23,6 +23,13 @@ export interface RaftOptions {
   readonly pendingReadsMax: number;
   /** Added to the first election timeout after a leader was lost (default 0), so that a preferred replica campaigns first. Ignored once a round failed; never affects whom a vote is given to. */
   readonly electionDelayTicks?: number;
+  /**
+   * How long a heartbeat that a quorum has answered lets the leader answer reads alone, in milliseconds from its sending; absent or
+   * 0: never. At most 0.8 election timeouts, and the same in all replicas: it also binds voters, which elect nobody for an
+   * election timeout after a restart or the loss of a leader's process. Larger: fewer rounds under reads; less room for clocks that
+   * run at different speeds.
+   */
+  readonly leaseMs?: number;
 }
 
 /** What a caller need not decide: everything but who the replica is and where its randomness comes from. */

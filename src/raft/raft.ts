@@ -38,11 +38,11 @@ export class RaftCore implements Consensus {
 
   // --- inputs
 
-  tick(): void {
+  tick(nowMs = 0): void {
     const state = this.#state;
     this.#started = true;
     state.ticks++;
-    if (!(this.#leader === undefined ? this.#tickFollowing() : this.#leader.tick())) return;
+    if (!(this.#leader === undefined ? this.#tickFollowing() : this.#leader.tick(nowMs))) return;
     this.#idle = false;
     this.#settle();
   }
@@ -92,6 +92,10 @@ export class RaftCore implements Consensus {
   transferLeadership(to: ReplicaId): boolean {
     this.#idle = false;
     return this.#leader?.transferTo(to) ?? false;
+  }
+
+  get leaseUntilMs(): number {
+    return this.#leader?.leaseUntilMs ?? 0;
   }
 
   standAside(on: boolean): void {
@@ -166,7 +170,7 @@ export class RaftCore implements Consensus {
       // A voter that hears a live leader helps nobody to depose it, unless that leader asked for it (thesis 4.2.3). A
       // request of the leader itself proves that it leads no more. What a leader once asked of a replica that has been removed
       // since is void.
-      const sticky = state.leader !== 0 && state.leader !== from && state.timer.fresh;
+      const sticky = (state.leader !== 0 && state.leader !== from && state.timer.fresh) || state.mayHavePromised;
       if (sticky && !(message.transfer && state.membership.isVoter(from))) return false;
       if (message.pre) return true;
     }

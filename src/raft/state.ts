@@ -95,6 +95,15 @@ export class ReplicaState {
     return since !== undefined && this.ticks - since > 2 * this.options.electionTicks;
   }
 
+  /**
+   * Where leases are in use: before a restart this replica may have let a leader believe that it elects nobody else for an election
+   * timeout.
+   */
+  get mayHavePromised(): boolean {
+    const { leaseMs = 0, electionTicks } = this.options;
+    return leaseMs > 0 && this.ticks < electionTicks && this.#term > 0;
+  }
+
   /** May campaign: a voter of the configuration in force, whole, able to do its work, and not told to leave it to others. */
   get promotable(): boolean {
     const eligible = this.membership.isVoter(this.id) || this.#neededDespiteRemoval;

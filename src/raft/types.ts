@@ -28,6 +28,11 @@ export interface Configuration {
   readonly voters: readonly ReplicaId[];
   readonly outgoing: readonly ReplicaId[];
   readonly learners: readonly ReplicaId[];
+  /**
+   * Which decision of whoever plans memberships made it; absent for 0, the founding one. It never falls, so that a leader which has
+   * not heard of a later decision cannot go back on it.
+   */
+  readonly generation?: number;
 }
 
 /** The state a log starts from: everything up to and including `index` is in the checkpoint. */

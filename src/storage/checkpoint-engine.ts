@@ -20,52 +20,23 @@ import {
 import type { CheckpointBatch, CheckpointRoot, CheckpointStore, Row, StagedCheckpoint } from "./checkpoint-store.js";
 import { CorruptionError, REPLACE_NODE_ADVICE } from "./errors.js";
 import type { OrderedRows, RowScan } from "./ordered-rows.js";
-import { addRow, fingerprint, type Lanes, rowSum } from "./row-hash.js";
-import { RowSumTable } from "./row-sum-table.js";
+import { rowSum } from "./row-hash.js";
+import { RowSet } from "./row-set.js";
 import type { GroupId } from "./shard-log.js";
 
 const DELETE_COUNT_MAX = 1000;
 const EMPTY = new Uint8Array(0);
 
-/** A checkpoint as of one moment: later writes do not show. To be iterated, or it is held until the store closes. */
+/** A checkpoint as of one moment: later writes do not show. It is held until it was read to its end, or its iterator returned. */
 export interface CheckpointView {
   readonly root: CheckpointRoot;
-  readonly rows: AsyncIterable<Row[]>;
+  /** In key order, about a MiB at a time. */
+  readonly rows: AsyncIterableIterator<Row[], undefined>;
 }
 
 /** The contract, and what a sender of snapshots needs besides: root and rows of the same moment. */
 export interface ViewableCheckpointStore extends CheckpointStore {
   view(group: GroupId): Promise<CheckpointView | undefined>;
-}
-
-/** A set of rows of one generation with its hash, kept as rows come and go. */
-class RowSet {
-  readonly #sums = new RowSumTable();
-  readonly #hash: Lanes = { low: 0, high: 0 };
-  readonly #key: Lanes = { low: 0, high: 0 };
-
-  get count(): number {
-    return this.#sums.count;
-  }
-
-  get hash(): Readonly<Lanes> {
-    return { ...this.#hash };
-  }
-
-  put(key: Uint8Array, sum: number): void {
-    this.delete(key);
-    addRow(this.#hash, this.#key, sum, 1);
-    this.#sums.set(this.#key, sum);
-  }
-
-  /** Leaves the key's fingerprint in #key. */
-  delete(key: Uint8Array): void {
-    fingerprint(key, this.#key);
-    const old = this.#sums.get(this.#key);
-    if (old === undefined) return;
-    addRow(this.#hash, this.#key, old, -1);
-    this.#sums.delete(this.#key);
-  }
 }
 
 interface GroupCheckpoint {
@@ -109,7 +80,7 @@ export class CheckpointEngine implements ViewableCheckpointStore {
   open(group: GroupId): Promise<CheckpointRoot | undefined> {
     return this.#inTurn(group, async () => {
       const { root } = await this.#load(group);
-      return root && { snapshot: root.snapshot, rowCount: root.rowCount };
+      return root && publicRoot(root);
     });
   }
 
@@ -128,18 +99,35 @@ export class CheckpointEngine implements ViewableCheckpointStore {
       const { root } = await this.#known(group);
       if (root === undefined) return undefined;
       const scan = this.#scan(group, root.generation);
-      return { root: { snapshot: root.snapshot, rowCount: root.rowCount }, rows: this.#drain(group, scan) };
+      return { root: publicRoot(root), rows: this.#drain(group, scan) };
     });
   }
 
-  async *#drain(group: GroupId, scan: RowScan): AsyncIterable<Row[]> {
-    try {
-      for (let rows = await scan.next(); rows.length > 0; rows = await scan.next()) {
-        yield rows.map((row) => this.#verified(group, row).row);
-      }
-    } finally {
+  /** No generator: one that is ended before its first step would never close its scan. */
+  #drain(group: GroupId, scan: RowScan): AsyncIterableIterator<Row[], undefined> {
+    let open = true;
+    const end = async (): Promise<IteratorReturnResult<undefined>> => {
+      open = false;
       await scan.close();
-    }
+      return { done: true, value: undefined };
+    };
+    return {
+      next: async () => {
+        if (!open) return { done: true, value: undefined };
+        try {
+          const rows = await scan.next();
+          if (rows.length === 0) return await end();
+          return { done: false, value: rows.map((row) => this.#verified(group, row).row) };
+        } catch (error) {
+          await end();
+          throw error;
+        }
+      },
+      return: end,
+      [Symbol.asyncIterator]() {
+        return this;
+      },
+    };
   }
 
   get(group: GroupId, key: Uint8Array): Promise<Uint8Array | undefined> {
@@ -159,7 +147,7 @@ export class CheckpointEngine implements ViewableCheckpointStore {
       const deletes = batch.deletes.map((key) => rowKey(group, generation, key));
       for (const key of batch.deletes) rows.delete(key);
       // The root comes last: it is known when the rows before it have been taken.
-      const rootOf = (): Root => ({ generation, rowCount: rows.count, hash: rows.hash, snapshot: batch.snapshot });
+      const rootOf = (): Root => ({ generation, ...rows.summary, snapshot: batch.snapshot });
       const puts = (function* (): Iterable<Row> {
         yield* storedRows(group, generation, batch.puts, rows);
         yield rootRow(group, rootOf());
@@ -181,13 +169,24 @@ export class CheckpointEngine implements ViewableCheckpointStore {
   /** Works on a damaged checkpoint too: it is how a replica gives one up before it is filled again. */
   clear(group: GroupId): Promise<void> {
     this.#clearings.set(group, this.#clearingsOf(group) + 1);
+    return this.#inTurn(group, () => this.#clear(group));
+  }
+
+  async #clear(group: GroupId): Promise<void> {
+    this.#groups.delete(group);
+    const generations = await this.#generationsOf(group);
+    for (const generation of generations) this.#takeGeneration(group, generation);
+    const intents = [...generations].map((generation) => intentRow(group, generation));
+    await this.#write(intents, [rootKey(group)]);
+    for (const generation of generations) await this.#removeGeneration(group, generation);
+  }
+
+  quarantine(group: GroupId): Promise<string> {
+    this.#clearings.set(group, this.#clearingsOf(group) + 1);
     return this.#inTurn(group, async () => {
-      this.#groups.delete(group);
-      const generations = await this.#generationsOf(group);
-      for (const generation of generations) this.#takeGeneration(group, generation);
-      const intents = generations.map((generation) => intentRow(group, generation));
-      await this.#write(intents, [rootKey(group)]);
-      for (const generation of generations) await this.#removeGeneration(group, generation);
+      const place = await this.#store.setAside(group, prefix(group, 0), prefix(group, GENERATION_MAX + 1));
+      await this.#clear(group);
+      return place;
     });
   }
 
@@ -201,9 +200,13 @@ export class CheckpointEngine implements ViewableCheckpointStore {
     const clearings = this.#clearingsOf(group);
     let open = true;
     return {
+      summary: () => rows.summary,
       add: async (added) => {
         assert(open && clearings === this.#clearingsOf(group), "the staged checkpoint is finished");
-        await this.#write(storedRows(group, generation, added, rows), []);
+        await this.#inTurn(group, async () => {
+          // Rows that come after a clearing would outlive it.
+          if (clearings === this.#clearingsOf(group)) await this.#write(storedRows(group, generation, added, rows), []);
+        });
       },
       commit: (snapshot) => {
         assert(open && clearings === this.#clearingsOf(group), "the staged checkpoint is finished");
@@ -220,7 +223,7 @@ export class CheckpointEngine implements ViewableCheckpointStore {
 
   async #switch(group: GroupId, generation: number, rows: RowSet, snapshot: SnapshotMeta): Promise<void> {
     const before = (await this.#known(group)).root?.generation;
-    const root = { generation, rowCount: rows.count, hash: rows.hash, snapshot };
+    const root = { generation, ...rows.summary, snapshot };
     const puts = [rootRow(group, root)];
     if (before !== undefined) puts.push(intentRow(group, before));
     await this.#write(puts, [intentKey(group, generation)]);
@@ -307,8 +310,7 @@ export class CheckpointEngine implements ViewableCheckpointStore {
   }
 
   async #removeLeftoversOf(group: GroupId): Promise<void> {
-    const keys = await this.#store.keys(prefix(group, 0), prefix(group, 1), DELETE_COUNT_MAX);
-    const generations = keys.map(intentGeneration).filter((generation) => generation !== undefined);
+    const generations = await this.#intentsOf(group);
     if (generations.length === 0) return;
     const current = await this.#currentGeneration(group);
     if (current === undefined) return;
@@ -317,6 +319,12 @@ export class CheckpointEngine implements ViewableCheckpointStore {
       this.#takeGeneration(group, generation);
       await this.#removeGeneration(group, generation);
     }
+  }
+
+  /** Generations that are to be removed. */
+  async #intentsOf(group: GroupId): Promise<number[]> {
+    const keys = await this.#store.keys(prefix(group, 0), prefix(group, 1), DELETE_COUNT_MAX);
+    return keys.map(intentGeneration).filter((generation) => generation !== undefined);
   }
 
   /** 0 when there is no checkpoint; undefined when its root is damaged: then nothing is touched, and `open` reports it. */
@@ -330,14 +338,14 @@ export class CheckpointEngine implements ViewableCheckpointStore {
     }
   }
 
-  /** All generations that have rows. Found by seeking: their rows are not read. */
-  async #generationsOf(group: GroupId): Promise<number[]> {
-    const generations: number[] = [];
+  /** All generations that have rows or an intent. Found by seeking: their rows are not read. */
+  async #generationsOf(group: GroupId): Promise<Set<number>> {
+    const generations = new Set(await this.#intentsOf(group));
     for (let from = 1; from <= GENERATION_MAX;) {
       const [key] = await this.#store.keys(prefix(group, from), prefix(group, GENERATION_MAX + 1), 1);
       if (key === undefined) break;
       const generation = generationOf(key);
-      generations.push(generation);
+      generations.add(generation);
       from = generation + 1;
     }
     return generations;
@@ -379,7 +387,8 @@ export class CheckpointEngine implements ViewableCheckpointStore {
   }
 
   #corrupt(group: GroupId, problem: string): CorruptionError {
-    return new CorruptionError(this.#path, -1, `checkpoint of group ${String(group)}: ${problem}`, REPLACE_NODE_ADVICE);
+    const what = `checkpoint of group ${String(group)}: ${problem}`;
+    return new CorruptionError(this.#path, -1, what, REPLACE_NODE_ADVICE, group);
   }
 }
 
@@ -390,6 +399,10 @@ function* storedRows(group: GroupId, generation: number, puts: readonly Row[], r
     rows.put(key, sum);
     yield { key: rowKey(group, generation, key), value: withSum(value, sum) };
   }
+}
+
+function publicRoot({ snapshot, rowCount, hash }: Root): CheckpointRoot {
+  return { snapshot, rowCount, hash };
 }
 
 function rootRow(group: GroupId, root: Root): Row {

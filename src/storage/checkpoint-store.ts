@@ -13,9 +13,15 @@ export interface CheckpointBatch {
   readonly deletes: readonly Uint8Array[];
 }
 
-export interface CheckpointRoot {
-  readonly snapshot: SnapshotMeta;
+/** What a set of rows comes to, in whatever order and by whomever it was stored: sets that agree in both hold the same rows. */
+export interface RowSummary {
   readonly rowCount: number;
+  /** Of all keys and values, two lanes of 32 bits. */
+  readonly hash: { readonly low: number; readonly high: number };
+}
+
+export interface CheckpointRoot extends RowSummary {
+  readonly snapshot: SnapshotMeta;
 }
 
 /**
@@ -33,11 +39,19 @@ export interface CheckpointStore {
   write(group: GroupId, batch: CheckpointBatch): Promise<void>;
   /** Begins to receive a whole new state beside the current one; nothing is visible before `commit`. */
   stage(group: GroupId): Promise<StagedCheckpoint>;
+  /** Removes whatever there is of the group, staged rows too. */
   clear(group: GroupId): Promise<void>;
+  /**
+   * For a damaged group: copies all rows that are stored for it, as they are, to a place of their own, durably, and only then
+   * clears it. Returns the name of the place.
+   */
+  quarantine(group: GroupId): Promise<string>;
   close(): Promise<void>;
 }
 
 export interface StagedCheckpoint {
+  /** Of the rows that were added so far. */
+  summary(): RowSummary;
   add(rows: readonly Row[]): Promise<void>;
   /** Atomically replaces the group's checkpoint by the staged rows. */
   commit(snapshot: SnapshotMeta): Promise<void>;

@@ -4,11 +4,14 @@ export class CorruptionError extends Error {
   readonly path: string;
   /** Byte offset in the file; -1 when the damage has no single place. */
   readonly offset: number;
+  /** The group whose data is damaged, when it is that of one alone. */
+  readonly group: number | undefined;
 
-  constructor(path: string, offset: number, problem: string, advice: string) {
+  constructor(path: string, offset: number, problem: string, advice: string, group?: number) {
     super(`${path}${offset < 0 ? "" : ` at offset ${String(offset)}`}: ${problem}. ${advice}`);
     this.path = path;
     this.offset = offset;
+    this.group = group;
   }
 }
 

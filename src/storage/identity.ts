@@ -7,7 +7,7 @@ import type { FileSystem } from "./file-system.js";
 import { Superblock, superblockDamaged } from "./superblock.js";
 
 /** The number that only grows: an older program refuses a newer folder. */
-export const DATA_FORMAT = 1;
+export const DATA_FORMAT = 2;
 
 const LOCK_NAME = "lock";
 const QUARANTINE = "quarantine-";
@@ -166,8 +166,10 @@ async function quarantine(fileSystem: FileSystem, path: string): Promise<void> {
 }
 
 async function makeQuarantine(fileSystem: FileSystem, path: string): Promise<string> {
-  const earlier = (await fileSystem.list(path)).filter((name) => name.startsWith(QUARANTINE)).length;
-  const target = `${path}/${QUARANTINE}${String(earlier + 1)}`;
+  const earlier = (await fileSystem.list(path)).filter((name) => name.startsWith(QUARANTINE));
+  // Some of them may have been removed by now: after the last, never into one that is there.
+  const last = Math.max(0, ...earlier.map((name) => Number(name.slice(QUARANTINE.length)) || 0));
+  const target = `${path}/${QUARANTINE}${String(last + 1)}`;
   await fileSystem.makeDirectory(target);
   return target;
 }

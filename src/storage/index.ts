@@ -4,7 +4,14 @@
  * is noticed, never served; a write or sync error stops the process.
  */
 export type { CheckpointView, ViewableCheckpointStore } from "./checkpoint-engine.js";
-export type { CheckpointBatch, CheckpointRoot, CheckpointStore, Row, StagedCheckpoint } from "./checkpoint-store.js";
+export type {
+  CheckpointBatch,
+  CheckpointRoot,
+  CheckpointStore,
+  Row,
+  RowSummary,
+  StagedCheckpoint,
+} from "./checkpoint-store.js";
 export type { ProcessTable } from "./directory-lock.js";
 export { CorruptionError, DataDirectoryError } from "./errors.js";
 export { FaultyFileSystem, type Fault, type FileCall, type FileOperation } from "./faulty-file-system.js";

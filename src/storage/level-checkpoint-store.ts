@@ -4,6 +4,8 @@ import { CheckpointEngine, type ViewableCheckpointStore } from "./checkpoint-eng
 import type { Row } from "./checkpoint-store.js";
 import { CorruptionError, REPLACE_NODE_ADVICE, systemErrorCode } from "./errors.js";
 import type { OrderedRows, RowScan } from "./ordered-rows.js";
+import { writeRowFile } from "./row-file.js";
+import type { GroupId } from "./shard-log.js";
 
 export interface CheckpointStoreOptions {
   /** The folder of this database alone; made when missing. */
@@ -99,6 +101,15 @@ class LevelRows implements OrderedRows {
       },
       close: () => iterator.close(),
     };
+  }
+
+  async setAside(group: GroupId, from: Uint8Array, to: Uint8Array): Promise<string> {
+    const scan = this.scan(from, to);
+    try {
+      return await writeRowFile(`${this.#path}.quarantine`, group, scan);
+    } finally {
+      await scan.close();
+    }
   }
 
   async keys(from: Uint8Array, to: Uint8Array, countMax: number): Promise<Uint8Array[]> {

@@ -3,12 +3,15 @@ import type { Row } from "./checkpoint-store.js";
 import { asError } from "./errors.js";
 import { systemError } from "./memory-file-system.js";
 import type { OrderedRows, RowScan } from "./ordered-rows.js";
+import type { GroupId } from "./shard-log.js";
 
 const SCAN_COUNT_MAX = 100;
 
 /** The "disk" under a memory store: outlives the store, as a folder outlives a process. */
 export class MemoryCheckpointDisk {
   readonly #rows = new Map<string, Row>();
+  /** Rows of damaged groups, by the names of their places. */
+  readonly aside = new Map<string, readonly Row[]>();
   /** The keys in order; undefined after a key came or went. */
   #sorted: string[] | undefined;
   #life = 0;
@@ -103,6 +106,14 @@ class MemoryRows implements OrderedRows {
       next: () => this.#answer(() => found.splice(0, SCAN_COUNT_MAX)),
       close: () => Promise.resolve(),
     };
+  }
+
+  setAside(group: GroupId, from: Uint8Array, to: Uint8Array): Promise<string> {
+    return this.#answer(() => {
+      const place = `group-${String(group)}-${String(this.#disk.aside.size + 1)}`;
+      this.#disk.aside.set(place, this.#range(from, to, Number.MAX_SAFE_INTEGER));
+      return place;
+    });
   }
 
   keys(from: Uint8Array, to: Uint8Array, countMax: number): Promise<Uint8Array[]> {

@@ -14,6 +14,7 @@ export class Harm {
   readonly #rng: Rng;
   readonly #stopped = new AbortController();
   #running: Promise<void> = Promise.resolve();
+  #failure: Error | undefined;
 
   constructor(stage: Stage, rng: Rng) {
     this.#stage = stage;
@@ -21,13 +22,16 @@ export class Harm {
   }
 
   start(): void {
-    this.#running = this.#run();
+    this.#running = this.#run().catch((error: unknown) => {
+      this.#failure = error as Error;
+    });
   }
 
   /** Resolves when every node runs again. Throws when one did not. */
   async stop(): Promise<void> {
     this.#stopped.abort();
     await this.#running;
+    if (this.#failure !== undefined) throw this.#failure;
   }
 
   async #run(): Promise<void> {
@@ -51,7 +55,7 @@ export class Harm {
     if (!cluster.nodes.includes(name)) return;
     cluster.launch(name);
     await cluster.ready(name).catch((error: unknown) => {
-      if (!cluster.isLeaving(name)) throw error;
+      if (cluster.nodes.includes(name) && !cluster.isLeaving(name)) throw error;
       say(`     ${name} was removed while it was away`);
     });
   }

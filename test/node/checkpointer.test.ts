@@ -4,7 +4,7 @@ import { RequestStatus } from "../../src/contract/index.js";
 import { nodeLimits } from "../../src/node/limits.js";
 import { Checkpointer, type CheckpointerOptions } from "../../src/node/checkpointer.js";
 import type { Replica } from "../../src/node/replica.js";
-import { QueueMachine } from "../../src/partition/index.js";
+import { loadMachine, QueueMachine } from "../../src/partition/index.js";
 import type { GroupId, SegmentedShardLog, ViewableCheckpointStore } from "../../src/storage/index.js";
 import { FakeGateway, logger, ManualTime, MiniCluster, type MiniNode, TICK_MS } from "./mini-cluster.js";
 
@@ -112,6 +112,14 @@ describe("checkpoints", () => {
     expect(node.log.bytesAfter(0, (await node.store.open(0))?.snapshot.index ?? 0)).toBeLessThan(200_000);
   });
 
+  /** Two election timeouts: a peer that was stopped before counts as away. */
+  async function missed(): Promise<void> {
+    for (let i = 0; i < 45; i++) {
+      cluster.time.advance(TICK_MS);
+      await cluster.settle(2);
+    }
+  }
+
   test("a write that fails ends the process, and nothing is written afterwards", async () => {
     const leader = await started("n1");
     const write = jest.spyOn(leader.store, "write").mockRejectedValue(new Error("EIO"));
@@ -128,6 +136,7 @@ describe("checkpoints", () => {
     const leader = await started("n1", "n2", "n3");
     const away = [...cluster.nodes.values()].find((node) => node !== leader) as MiniNode;
     await away.stop();
+    await missed();
     const big = Math.floor(nodeLimits.snapshotPartBytes / 8);
     for (let i = 0; i < 30; i++) await done(leader, queue(i), metadata(i, big));
     await checkpointed(leader);
@@ -158,6 +167,7 @@ describe("checkpoints", () => {
     const leader = await started("n1", "n2", "n3");
     const away = [...cluster.nodes.values()].find((node) => node !== leader) as MiniNode;
     await away.stop();
+    await missed();
     const big = Math.floor(nodeLimits.snapshotPartBytes / 8);
     for (let i = 0; i < 20; i++) await done(leader, queue(i), metadata(i, big));
     await checkpointed(leader);
@@ -224,6 +234,7 @@ class Fixture {
       timers: this.time,
       ...{ log, store, logger, checkpointLogBytes: 100, logSegmentsMax: 4 },
       observer: { committed: () => undefined, leaderChanged: () => undefined, checkpointed: () => undefined },
+      loaderOf: () => loadMachine(),
       fatal: (error) => this.fatal.push(error),
     };
     this.checkpointer = new Checkpointer(options);
@@ -273,6 +284,25 @@ describe("which checkpoint is due", () => {
     ]);
     await fixture.check();
     expect(fixture.written).toEqual([3]);
+  });
+
+  test("the log behind a snapshot on its way is given up only when there is twice too much of it", async () => {
+    const partitions = [
+      { group: 0, applied: 20, last: 20, pins: true },
+      { group: 1, applied: 10, last: 10, pins: true },
+    ];
+    for (const [segments, trimmed] of [
+      [8, [1]],
+      [9, [0, 1]],
+    ] as const) {
+      const fixture = new Fixture(partitions, segments);
+      const unpin = fixture.checkpointer.pin(0, 5);
+      await fixture.check();
+      expect([...new Set(fixture.trimmed)]).toEqual(trimmed);
+      unpin();
+      await fixture.check();
+      expect([...new Set(fixture.trimmed)].sort()).toEqual([0, 1]);
+    }
   });
 
   test("nor one that keeps old segments alive and can do nothing about it", async () => {

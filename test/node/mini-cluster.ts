@@ -128,7 +128,7 @@ export class MiniNode implements PeerNetwork {
   }
 
   sendSnapshotPart(to: NodeId, part: SnapshotPart): boolean {
-    if (!part.acknowledgement) this.#cluster.parts++;
+    if (part.kind === "rows") this.#cluster.parts++;
     return this.#deliver(to, (shard) => {
       shard.snapshotPart(this.id, part);
     });

@@ -150,7 +150,7 @@ export class MemberProcess implements MemberNetwork {
   }
 
   sendSnapshotPart(to: NodeId, part: SnapshotPart): boolean {
-    if (!part.acknowledgement) this.#cluster.snapshotParts++;
+    if (part.kind === "rows") this.#cluster.snapshotParts++;
     return this.#deliver(to, ({ node }) => {
       node.member.snapshotPart(this.id, part);
     });

@@ -5,6 +5,7 @@ import { loadMachine, QueueMachine } from "../../src/partition/index.js";
 import type { SnapshotMeta } from "../../src/raft/index.js";
 import {
   type CheckpointStore,
+  CorruptionError,
   MemoryCheckpointDisk,
   MemoryFileSystem,
   openMemoryCheckpointStore,
@@ -93,7 +94,9 @@ describe("opening a replica", () => {
     const disk = new Disk();
     const first = await disk.open();
     await writeCheckpoint(first.store, snapshotAt(50));
-    await expect(openReplica(first.options, GROUP, OWN, undefined)).rejects.toThrow("the log was lost");
+    const error = await openReplica(first.options, GROUP, OWN, undefined).catch((found: unknown) => found);
+    expect(error).toBeInstanceOf(CorruptionError);
+    expect(error).toMatchObject({ group: GROUP, message: expect.stringContaining("the log was lost") });
     expect(await first.store.open(GROUP)).toMatchObject({ snapshot: { index: 50 } });
     await first.log.close();
   });
@@ -110,7 +113,9 @@ describe("opening a replica", () => {
     await first.log.close();
 
     const second = await disk.open();
-    await expect(openReplica(second.options, GROUP, OWN, second.groups[0])).rejects.toThrow("begins after 50");
+    const error = await openReplica(second.options, GROUP, OWN, second.groups[0]).catch((found: unknown) => found);
+    expect(error).toBeInstanceOf(CorruptionError);
+    expect(error).toMatchObject({ group: GROUP, message: expect.stringContaining("begins after 50") });
     await second.log.close();
   });
 

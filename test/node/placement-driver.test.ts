@@ -19,10 +19,15 @@ interface Group {
   readonly silent?: number[];
   /** Behind. */
   readonly late?: number[];
+  /** Of the placement that its configuration was made for. */
+  readonly generation?: number;
 }
 
 /** The leader is the first voter. */
-function statusOf({ voters, learners = [], outgoing = [], silent = [], late = [] }: Group, more = {}): Status {
+function statusOf(
+  { voters, learners = [], outgoing = [], silent = [], late = [], generation = 7 }: Group,
+  more = {},
+): Status {
   const id = voters[0] as number;
   const others = [...new Set([...voters, ...outgoing, ...learners])].filter((one) => one !== id);
   const peers = others.map((peer): PeerStatus => {
@@ -31,10 +36,12 @@ function statusOf({ voters, learners = [], outgoing = [], silent = [], late = []
     return { id: peer, match: 9, state: "replicate", recentlyActive, caughtUp, learner: learners.includes(peer) };
   });
   const status = { id, role: "leader", established: true, commit: 9, configurationIndex: 5, peers };
-  return { ...status, configuration: { voters, learners, outgoing }, ...more } as unknown as Status;
+  return { ...status, configuration: { voters, learners, outgoing, generation }, ...more } as unknown as Status;
 }
 
-const change = (voters: number[], learners: number[] = []): PlacementStep => ({ step: "change", voters, learners });
+const change = (voters: number[], learners: number[] = [], generation = 7): PlacementStep => {
+  return { step: "change", voters, learners, generation };
+};
 const report = (replicas: number[], generation = 7): PlacementStep => ({ step: "report", replicas, generation });
 
 describe("the next step towards the voters that the map wants", () => {
@@ -178,9 +185,18 @@ describe("the next step towards the voters that the map wants", () => {
     expect(nextStep(status, placementOf([1, 2, 3], [1, 2, 4]))).toEqual(nothing);
   });
 
-  test("a report bears the generation of the placement that was looked at", () => {
-    const group = statusOf({ voters: [1, 2, 4] });
-    expect(nextStep(group, placementOf([1, 2, 3], [1, 2, 4], [], 41))).toEqual(report([1, 2, 4], 41));
+  test("a report bears the generation of the placement that was looked at, which is in the log before", () => {
+    const placement = placementOf([1, 2, 3], [1, 2, 4], [], 41);
+    expect(nextStep(statusOf({ voters: [1, 2, 4] }), placement)).toEqual(change([1, 2, 4], [], 41));
+    expect(nextStep(statusOf({ voters: [1, 2, 4], generation: 41 }), placement)).toEqual(report([1, 2, 4], 41));
+  });
+
+  test("a leader whose map is older than the one that the last leader worked by does nothing", () => {
+    for (const voters of [
+      [1, 2, 3],
+      [1, 2, 4],
+    ])
+      expect(nextStep(statusOf({ voters, generation: 8 }), placementOf([1, 2, 3], [1, 2, 4]))).toEqual(nothing);
   });
 });
 
@@ -199,7 +215,7 @@ describe("the leader of a group", () => {
     const { replica, proposeConfiguration, poke } = replicaOf({ voters: [1, 2, 3] });
     expect(drivePlacement(replica, placementOf([1, 2, 3], [1, 2, 4]))).toBeUndefined();
     expect(proposeConfiguration.mock.calls).toEqual([
-      [{ voters: [1, 2, 3], learners: [4], expectedConfigurationIndex: 5 }],
+      [{ voters: [1, 2, 3], learners: [4], generation: 7, expectedConfigurationIndex: 5 }],
     ]);
     expect(poke).toHaveBeenCalledTimes(1);
   });

@@ -27,6 +27,7 @@ async function configOf(dataDir: string): Promise<NodeConfig> {
     members: [{ id: "n1", address: `127.0.0.1:${String(port)}` }],
     join: [],
     replaceData: false,
+    leaseReads: false,
     partitions: 2,
     replicationFactor: 1,
     metricsPort: port + 1,

@@ -166,16 +166,25 @@ describe("a shard", () => {
   });
 
   test.each([
-    ["rows that end in the middle", { rows: Buffer.from([9, 0, 0, 0, 1]), request: Buffer.alloc(0) }],
-    ["an announcement that is none", { rows: Buffer.alloc(0), request: Buffer.from([1, 2, 3]) }],
+    ["rows that end in the middle", "rows", { rows: Buffer.from([9, 0, 0, 0, 1]), detail: Buffer.alloc(0) }],
+    ["an offer that is none", "offer", { rows: Buffer.alloc(0), detail: Buffer.from([1, 2, 3]) }],
     [
-      "an announcement of something else",
-      { rows: Buffer.alloc(0), request: Buffer.from(frameOf({ type: "timeout-now", from: 1, to: 2, term: 1 })) },
+      "an offer of something else",
+      "offer",
+      {
+        rows: Buffer.alloc(0),
+        detail: Buffer.concat([
+          Buffer.alloc(20),
+          Buffer.from(frameOf({ type: "timeout-now", from: 1, to: 2, term: 1 })),
+        ]),
+      },
     ],
-  ])("a part of a snapshot with %s is refused before anything is done", async (_, content) => {
+    ["a wish that is none", "delegate", { rows: Buffer.alloc(0), detail: Buffer.from([1, 2, 3]) }],
+    ["a report that is none", "delegated", { rows: Buffer.alloc(0), detail: Buffer.alloc(9, 7) }],
+  ] as const)("a part of a snapshot with %s is refused before anything is done", async (_, kind, content) => {
     const leader = await started("n1", "n2", "n3");
     const stage = jest.spyOn(leader.store, "stage");
-    const part = { group: 0, transfer: 1, number: 0, acknowledgement: false, failed: false, ...content };
+    const part = { group: 0, transfer: 1, kind, number: 0, ...content };
     expect(() => {
       leader.shard.snapshotPart("n2", part);
     }).toThrow(DecodeError);

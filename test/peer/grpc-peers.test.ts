@@ -51,21 +51,14 @@ describe("streams between nodes", () => {
     const part: SnapshotPart = {
       group: 3,
       transfer: 2 ** 40,
+      kind: "rows",
       number: 7,
       rows: Buffer.from("rows"),
-      request: Buffer.from("request"),
-      acknowledgement: false,
-      failed: false,
+      detail: Buffer.from("detail"),
     };
     one.peers.sendSnapshotPart("n2", part);
     await until(() => two.parts.length === 1, "the part");
-    expect(two.parts[0]).toMatchObject({
-      group: 3,
-      transfer: 2 ** 40,
-      number: 7,
-      acknowledgement: false,
-      failed: false,
-    });
+    expect(two.parts[0]).toMatchObject({ group: 3, transfer: 2 ** 40, kind: "rows", number: 7 });
     expect(Buffer.from(two.parts[0]?.rows ?? []).toString()).toBe("rows");
   });
 

@@ -5,8 +5,9 @@ import { decodeConfiguration, encodeConfiguration } from "../../src/raft/index.j
 describe("the configuration codec", () => {
   it("gives back what it was given", () => {
     const ids = fc.array(fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }), { maxLength: 16 });
+    const generation = fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER });
     fc.assert(
-      fc.property(fc.record({ voters: ids, outgoing: ids, learners: ids }), (configuration) => {
+      fc.property(fc.record({ voters: ids, outgoing: ids, learners: ids, generation }), (configuration) => {
         expect(decodeConfiguration(encodeConfiguration(configuration))).toEqual(configuration);
       }),
     );

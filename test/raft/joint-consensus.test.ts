@@ -42,6 +42,26 @@ describe("a membership change (section 6)", () => {
     expect(solo.status.commit).toBe(3);
   });
 
+  it("is refused when it was decided before the one in force: a leader that knows no better must not go back on it", () => {
+    const solo = new Solo().establish(2, 3);
+    const decided = (generation: number | undefined) =>
+      solo.core.proposeConfiguration({
+        ...{ voters: [1, 2, 3], learners: [], expectedConfigurationIndex: solo.status.configurationIndex },
+        ...(generation === undefined ? {} : { generation }),
+      });
+    expect(decided(5)).toEqual({ index: 2 });
+    solo.flush();
+    solo.acknowledge(2, 2);
+    solo.flush();
+    solo.acknowledge(2, 3);
+    expect(solo.status).toMatchObject({ commit: 3, configuration: { outgoing: [], generation: 5 } });
+    expect(decided(4)).toEqual({ refused: "precondition" });
+    // Without a word the decision stays the same.
+    expect(decided(undefined)).toEqual({ index: 4 });
+    solo.flush();
+    expect(configurationsInLog(solo).map(({ generation }) => generation)).toEqual([5, 5, 5]);
+  });
+
   it("raises the quorum from the moment it is appended (R3)", () => {
     const solo = new Solo({ configuration: voters(1, 2, 3) }).establish();
     change(solo, [1, 2, 3, 4, 5]);

@@ -17,7 +17,7 @@ function optionsOf(seed: number, nodes: number): SimOptions {
     ...{ tickMs: 50, heartbeatTicks: 2, electionTicks: 20 },
     ...{ latencyMs: 0.5, jitterMs: 0.5, spikeEvery: 0, spikeMs: 0, keepaliveMs: 2_000 },
     ...{ syncMs: 1, readMs: 0.1, clockOffsetMsMax: 0, clockDriftMax: 0 },
-    ...{ movesMax: 4, clockSkewMaxMs: 100_000_000 },
+    ...{ movesMax: 4, clockSkewMaxMs: 100_000_000, leaseReads: false },
     ...{ segmentBytes: 512 * 1_024, checkpointLogBytes: 1_000_000, raft: {}, node: {}, machine: {} },
     ...{ requestTimeoutMs: 3_000, encodesFrames: false },
   };

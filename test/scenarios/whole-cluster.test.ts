@@ -36,7 +36,7 @@ describe("R26: a network that is cut in part", () => {
       cluster.start();
       expect(cluster.post("before")).toBe(true);
       // The one in the middle is where the leader should be when all is well, so that nobody hands the leadership on.
-      const hub = cluster.sim.node(cluster.sim.members.nodesOf(0)[0]!);
+      const hub = cluster.sim.node(cluster.sim.nodesOf(0)[0]!);
       cluster.cutOff(hub);
       expect(cluster.within(10_000, () => others(cluster, hub).includes(cluster.serving()!))).toBe(true);
       cluster.sim.fabric.unblockAll();

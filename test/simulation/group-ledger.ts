@@ -37,20 +37,31 @@ export class GroupLedger {
   readonly #committed: (Committed | undefined)[] = [];
   readonly #stateHashes = new Map<Index, number>();
   /** Every configuration that was ever appended, by index; several of one index are of different terms. */
-  readonly #configurations: { readonly index: Index; readonly configuration: Configuration }[];
+  readonly #configurations: { readonly index: Index; readonly term: Term; readonly configuration: Configuration }[];
   #lastCommitted: Index = 0;
 
   constructor(world: World, group: number, founding: Configuration) {
     this.#world = world;
     this.#group = group;
-    this.#configurations = [{ index: 0, configuration: founding }];
+    this.#configurations = [{ index: 0, term: 0, configuration: founding }];
   }
 
-  /** The configurations by which a leader may have counted when it committed `index`: the last ones up to there, and all later ones. */
+  /** The configurations by which a leader may have counted when it committed `index`: the last committed one up to there, and all later ones. */
   configurationsFrom(index: Index): Configuration[] {
     let last = 0;
-    for (const made of this.#configurations) if (made.index <= index) last = Math.max(last, made.index);
+    for (const made of this.#configurations)
+      if (made.index <= index && this.#committed[made.index]?.term === made.term) last = Math.max(last, made.index);
     return this.#configurations.filter((made) => made.index >= last).map(({ configuration }) => configuration);
+  }
+
+  /** What every replica starts from. */
+  get founding(): Configuration {
+    return this.#configurations[0]?.configuration as Configuration;
+  }
+
+  /** Those by which a leader may count from now on. */
+  get inForce(): Configuration[] {
+    return this.configurationsFrom(this.#lastCommitted);
   }
 
   get lastCommitted(): Index {
@@ -95,7 +106,11 @@ export class GroupLedger {
     if (known === undefined) {
       this.#entries.set(key, { hash, previousTerm: previousTerm ?? 0 });
       if (entry.kind === EntryKind.config)
-        this.#configurations.push({ index: entry.index, configuration: decodeConfiguration(entry.data) });
+        this.#configurations.push({
+          index: entry.index,
+          term: entry.term,
+          configuration: decodeConfiguration(entry.data),
+        });
       return;
     }
     const where = `replica ${String(replica)}, entry ${String(entry.index)} of term ${String(entry.term)}`;

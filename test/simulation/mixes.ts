@@ -34,6 +34,8 @@ export interface Mix {
   readonly faults: Faults;
   readonly tinyLimits: boolean;
   readonly skewedClocks: boolean;
+  /** Share of the seeds in which members and replicas change, too. */
+  readonly membership: number;
 }
 
 const none: Faults = {
@@ -93,6 +95,7 @@ const everything: Faults = {
 const mix = (faults: Partial<Faults>, more: Partial<Omit<Mix, "faults">> = {}): Mix => ({
   tinyLimits: false,
   skewedClocks: false,
+  membership: 0,
   ...more,
   faults: { ...none, ...faults },
 });
@@ -113,8 +116,9 @@ export const mixes = {
     { everyMs: 1_800, kill: 2, isolate: 3, powerLoss: 2, crashAt: 3, resetStream: 1 },
     { tinyLimits: true },
   ),
-  everything: mix(everything),
-  "everything tiny": mix({ ...everything, clockJump: 1 }, { tinyLimits: true, skewedClocks: true }),
+  everything: mix(everything, { membership: 0.15 }),
+  "everything tiny": mix({ ...everything, clockJump: 1 }, { tinyLimits: true, skewedClocks: true, membership: 0.15 }),
+  membership: mix({ ...everything, everyMs: 2_000, clockJump: 2 }, { skewedClocks: true, membership: 1 }),
 } as const satisfies Record<string, Mix>;
 
 export type MixName = keyof typeof mixes;

@@ -1,10 +1,13 @@
-import { type ClusterMap, foundingVoters, seatOf } from "../../src/cluster/index.js";
+import type { Clock } from "../../src/base/index.js";
+import { type ClusterMap, foundingVoters, metaGroup, seatOf } from "../../src/cluster/index.js";
 import type { Replica } from "../../src/node/replica.js";
 import type { ShardObserver } from "../../src/node/shard-observer.js";
 import type { Shard } from "../../src/node/shard.js";
 import type { Machine } from "../../src/partition/index.js";
 import {
   type AppendReply,
+  decodeConfiguration,
+  type Entry,
   EntryKind,
   type Index,
   type LeadershipState,
@@ -16,6 +19,8 @@ import {
 import type { GroupId, RecoveredGroup, SegmentedShardLog } from "../../src/storage/index.js";
 import { DurableShadow } from "./durable-shadow.js";
 import { GroupLedger } from "./group-ledger.js";
+import type { MembershipWatch } from "./membership-watch.js";
+import type { ReplicaLives } from "./replica-lives.js";
 import type { World } from "./world.js";
 
 /** Moments at which a crash hurts most. */
@@ -41,6 +46,8 @@ interface Watched {
   readonly shadow: DurableShadow;
   leadership: LeadershipState;
   commit: Index;
+  /** It did something that others may count on, in this life of its process. */
+  acted: boolean;
 }
 
 const keyOf = (node: string, group: GroupId): string => `${node}/${String(group)}`;
@@ -49,11 +56,18 @@ const keyOf = (node: string, group: GroupId): string => `${node}/${String(group)
 export class Observer {
   readonly #world: World;
   readonly #map: () => ClusterMap;
+  readonly #membership: MembershipWatch;
+  readonly #lives: ReplicaLives;
+  /** What was durable of replicas that are gone, by group and id. */
+  readonly #buried = new Map<string, DurableShadow>();
+  /** Replicas whose removal from a disk has begun. */
+  readonly #removing = new Set<string>();
   /** Which replica of a group a node hosts, or hosted last. */
   readonly #hosted = new Map<string, ReplicaId>();
   readonly #ledgers = new Map<GroupId, GroupLedger>();
   readonly #shadows = new Map<string, DurableShadow>();
   readonly #watched = new Map<string, Watched>();
+  readonly #clocks = new Map<string, Pick<Clock, "monotonicMs">>();
   /** Whom a replica has given its vote: key of replica and term -> candidate. */
   readonly #votes = new Map<string, ReplicaId>();
 
@@ -63,9 +77,11 @@ export class Observer {
   onMachine: ((machine: Machine, node: string) => void) | undefined;
 
   /** @param map the newest map of the cluster that there is */
-  constructor(world: World, map: () => ClusterMap) {
+  constructor(world: World, map: () => ClusterMap, membership: MembershipWatch, lives: ReplicaLives) {
     this.#world = world;
     this.#map = map;
+    this.#membership = membership;
+    this.#lives = lives;
   }
 
   ledger(group: GroupId): GroupLedger {
@@ -94,6 +110,11 @@ export class Observer {
       this.#account(watched);
       this.#watched.delete(key);
     }
+  }
+
+  /** Nothing of what a node had in its log is there any more. */
+  logLost(node: string): void {
+    for (const key of [...this.#shadows.keys()]) if (key.startsWith(`${node}/`)) this.#bury(key);
   }
 
   /** Adds what only living replicas can tell to the coverage; at the end of the run. */
@@ -126,7 +147,17 @@ export class Observer {
     const createGroup = log.createGroup.bind(log);
     log.createGroup = (group, incarnation, start) => {
       this.#shadows.delete(keyOf(node, group));
+      this.#removing.delete(keyOf(node, group));
+      this.#membership.forget(node, group);
+      this.#lives.made(node, group, Number.parseInt(incarnation, 16));
       return createGroup(group, incarnation, start);
+    };
+    const removeGroup = log.removeGroup.bind(log);
+    log.removeGroup = async (group) => {
+      this.#lives.removed(node, group);
+      this.#removing.add(keyOf(node, group));
+      await removeGroup(group);
+      this.#forget(node, group);
     };
     const read = log.read.bind(log);
     log.read = (group, low, high, bytesMax) => {
@@ -145,6 +176,23 @@ export class Observer {
     return log;
   }
 
+  #forget(node: string, group: GroupId): void {
+    const key = keyOf(node, group);
+    this.#watched.delete(key);
+    this.#bury(key);
+  }
+
+  /** What a replica acknowledged in its last moments may still be counted, and is held by no worse a quorum for that. */
+  #bury(key: string): void {
+    const id = this.#hosted.get(key);
+    const shadow = this.#shadows.get(key);
+    if (id !== undefined && shadow !== undefined)
+      this.#buried.set(`${key.slice(key.indexOf("/"))}/${String(id)}`, shadow);
+    this.#removing.delete(key);
+    this.#shadows.delete(key);
+    this.#hosted.delete(key);
+  }
+
   shardObserver(): ShardObserver {
     const world = this.#world;
     return {
@@ -157,6 +205,24 @@ export class Observer {
   }
 
   // --- messages
+
+  /** I10: no two replicas of a group believe that they hold a lease, each by the clock of its own process. */
+  watchLeases(node: string, shard: Shard, clock: Pick<Clock, "monotonicMs">): void {
+    this.#clocks.set(node, clock);
+    const told = shard.readUnderLease.bind(shard);
+    shard.readUnderLease = (replica) => {
+      told(replica);
+      this.#world.coverage.add("readsUnderLease");
+      for (const other of this.#watched.values()) {
+        if (other.node === node || other.replica.group !== replica.group) continue;
+        const untilMs = other.replica.core.leaseUntilMs;
+        if (untilMs > (this.#clocks.get(other.node)?.monotonicMs() ?? Infinity))
+          this.#world.fail(
+            `I10 (one lease) broken in partition ${String(replica.group)}: ${node} reads under one while ${other.node} holds another`,
+          );
+      }
+    };
+  }
 
   /** Looks at every message in the moment in which it leaves. */
   watchSends(node: string, shard: Shard): void {
@@ -196,6 +262,12 @@ export class Observer {
 
   /** What recovery saw of a replica, before anything is done with it; undefined when it saw nothing. */
   recovered(node: string, group: GroupId, found: RecoveredGroup | undefined): void {
+    // A crash in the midst of a removal: it may be done or not.
+    if (this.#removing.has(keyOf(node, group))) {
+      this.#forget(node, group);
+      this.#shadow(node, group).recovered(found?.state);
+      return;
+    }
     const recovery = this.#shadow(node, group).recovered(found?.state);
     if (recovery.problem !== undefined)
       this.#world.fail(`I8 (durability) broken on ${node}, partition ${String(group)}: ${recovery.problem}`);
@@ -216,6 +288,7 @@ export class Observer {
       shadow,
       leadership: { role, term, leader },
       commit: checkpoint?.index ?? 0,
+      acted: false,
     };
     this.#watched.set(keyOf(node, group), watched);
     if (checkpoint !== undefined) {
@@ -227,7 +300,7 @@ export class Observer {
   }
 
   #wrapCore(watched: Watched): void {
-    const { core } = watched.replica;
+    const { core, group } = watched.replica;
     const ready = core.ready.bind(core);
     core.ready = () => {
       const next = ready();
@@ -238,6 +311,7 @@ export class Observer {
     core.snapshotInstalled = (snapshot) => {
       this.#world.coverage.add("snapshotsInstalled");
       installed(snapshot);
+      this.#membership.forget(watched.node, group);
       watched.commit = Math.max(watched.commit, snapshot.index);
       this.#note(watched, `installs a snapshot at ${String(snapshot.index)}`);
       this.#compareState(watched, snapshot.index);
@@ -283,6 +357,10 @@ export class Observer {
 
   #observe(watched: Watched, ready: Ready): void {
     const { coverage } = this.#world;
+    if (!watched.acted) {
+      watched.acted = true;
+      this.#lives.acts(watched.node, watched.replica.group, watched.id);
+    }
     if (ready.leadership !== undefined) this.#leadershipMoved(watched, ready.leadership);
     if (ready.persist !== undefined) this.#appended(watched, ready.persist);
     if (ready.commitTo !== undefined) this.#committed(watched, ready.commitTo);
@@ -309,6 +387,8 @@ export class Observer {
       const { core } = watched.replica;
       const { id, firstIndex } = core.status();
       coverage.add("elections");
+      if (watched.replica.group === metaGroup && this.#membership.isMoving)
+        coverage.add("metaLeaderChangesDuringMoves");
       this.onMoment?.("election", watched.node);
       watched.ledger.leads(id, next.term, (index) => core.term(index), firstIndex);
     }
@@ -322,6 +402,7 @@ export class Observer {
     const { core } = watched.replica;
     const leads = watched.leadership.role === "leader";
     if (persist.truncateFrom !== undefined) {
+      this.#membership.truncated(watched.node, watched.replica.group, persist.truncateFrom);
       this.#note(watched, `drops its log from ${String(persist.truncateFrom)} on`);
       if (leads) this.#world.fail(`I2 (leader append-only) broken in partition ${String(watched.replica.group)}`);
       if (persist.truncateFrom <= watched.commit)
@@ -332,6 +413,7 @@ export class Observer {
       previousTerm ??= core.term(entry.index - 1);
       watched.ledger.appended(watched.id, entry, previousTerm);
       previousTerm = entry.term;
+      if (entry.kind === EntryKind.config) this.#configured(watched, entry);
       if (leads && entry.kind === EntryKind.normal && entry.data.length === TICK_BYTES)
         this.#world.coverage.add("tickEntries");
     }
@@ -340,6 +422,17 @@ export class Observer {
       const last = persist.entries.at(-1);
       this.#note(watched, `appends ${String(first?.index)}..${String(last?.index)} of term ${String(last?.term)}`);
     }
+  }
+
+  #configured(watched: Watched, entry: Entry): void {
+    this.#membership.appended(watched.node, watched.replica.group, entry);
+    if (!this.#world.timeline.kept) return;
+    const { voters, outgoing, learners, generation } = decodeConfiguration(entry.data);
+    this.#note(
+      watched,
+      `has configuration ${voters.join(" ")} (${outgoing.join(" ")}), learners (${learners.join(" ")}), of generation ` +
+        `${String(generation ?? 0)} at ${String(entry.index)}`,
+    );
   }
 
   #committed(watched: Watched, to: Index): void {
@@ -353,7 +446,9 @@ export class Observer {
         );
         return;
       }
-      if (watched.ledger.committed(watched.id, index, term, replicaTerm)) this.#checkDurable(watched, index, term);
+      if (!watched.ledger.committed(watched.id, index, term, replicaTerm)) continue;
+      this.#membership.committed(watched.replica.group, index, term);
+      this.#checkDurable(watched, index, term);
     }
     watched.commit = Math.max(watched.commit, to);
     if (this.#world.timeline.kept) this.#note(watched, `commits to ${String(to)}`);
@@ -365,7 +460,9 @@ export class Observer {
     const { nodes } = this.#map();
     const holds = (id: ReplicaId): boolean => {
       const key = keyOf(nodes[seatOf(id) - 1]?.id ?? "", group);
-      return this.#hosted.get(key) === id && this.#shadows.get(key)?.holds(index, term) === true;
+      const shadow =
+        this.#hosted.get(key) === id ? this.#shadows.get(key) : this.#buried.get(`/${String(group)}/${String(id)}`);
+      return shadow?.holds(index, term) === true;
     };
     const isQuorum = (ids: readonly ReplicaId[]): boolean => ids.filter(holds).length * 2 > ids.length;
     // Which of them the leader counted by, only it knows.

@@ -63,6 +63,9 @@ export interface SimOptions {
   /** Groups whose replicas move at once. */
   readonly movesMax: number;
   readonly clockSkewMaxMs: number;
+  readonly leaseReads: boolean;
+  /** Mean time between two changes of who is a member and who holds what; 0: the founders hold what they held. */
+  readonly membershipEveryMs: number;
   /** Frames of gateways travel as protobuf bytes, not as objects: slower. */
   readonly encodesFrames: boolean;
   readonly workload: WorkloadOptions;
@@ -118,6 +121,8 @@ export function drawOptions(seed: number, mix?: MixName): SimOptions {
     requestTimeoutMs: pick(rng, [1_000, 3_000, 10_000]),
     movesMax: pick(rng, [1, 4]),
     clockSkewMaxMs: pick(rng, [500, 60_000]),
+    leaseReads: rng.fraction() < 0.3,
+    membershipEveryMs: drawMembership(seed, chosen),
     encodesFrames: rng.fraction() < 0.15,
     workload: {
       readers: rng.between(0, 2),
@@ -129,6 +134,12 @@ export function drawOptions(seed: number, mix?: MixName): SimOptions {
       deletesQueues: rng.fraction() < 0.25,
     },
   };
+}
+
+/** From a stream of its own: whatever else a seed means does not depend on it. */
+function drawMembership(seed: number, mix: MixName): number {
+  const rng = new Xoshiro128(deriveSeed(seed, "membership options"));
+  return rng.fraction() < mixes[mix].membership ? pick(rng, [500, 1_000, 2_000]) : 0;
 }
 
 /** Edges that a real cluster meets once a day are crossed all the time. */

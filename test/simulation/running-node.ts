@@ -16,6 +16,8 @@ import { silentLogger } from "./silent-logger.js";
 import { SimPeers } from "./sim-peers.js";
 import type { SimProcess } from "./sim-process.js";
 import { type RowsOnDisk, SimRows } from "./sim-rows.js";
+import { enter } from "./sim-operator.js";
+import type { ClusterMap } from "../../src/cluster/index.js";
 import type { SimWorld } from "./sim-world.js";
 
 export interface RunningNodeOptions {
@@ -54,7 +56,19 @@ export class RunningNode {
     return this.#node?.view;
   }
 
+  /** Undefined until it serves. */
+  get storage(): StorageNode | undefined {
+    return this.#serving ? this.#node : undefined;
+  }
+
   async start(): Promise<void> {
+    const { sim: world, node: machine, process: entering } = this.#options;
+    const map = await enter(world, machine, entering);
+    if (map === undefined) machine.evicted(entering, "its data folder is a former member's");
+    else await this.#startWith(map);
+  }
+
+  async #startWith(map: ClusterMap): Promise<void> {
     const { sim, process, disk, rows } = this.#options;
     const { host } = this.#options.node;
     const { options, hooks, world } = sim;
@@ -84,7 +98,7 @@ export class RunningNode {
       randomU32: () => rng.nextU32(),
     });
     this.#cleanup.push(() => opened.log.close());
-    const node = this.#assemble(opened.log, store, fatal);
+    const node = this.#assemble(map, opened.log, store, fatal);
     this.#cleanup.push(() => node.close());
     this.#node = node;
     await this.#recover(node, opened.groups);
@@ -97,13 +111,18 @@ export class RunningNode {
     this.#serve(node, watch);
   }
 
-  #assemble(log: SegmentedShardLog, store: ViewableCheckpointStore, fatal: (error: Error) => void): StorageNode {
+  #assemble(
+    map: ClusterMap,
+    log: SegmentedShardLog,
+    store: ViewableCheckpointStore,
+    fatal: (error: Error) => void,
+  ): StorageNode {
     const { sim, process, node } = this.#options;
     const { options, hooks, world, observer } = sim;
     const rng = world.rng(`replicas of ${node.name}`);
     const { tickMs, heartbeatTicks, electionTicks, checkpointLogBytes, logSegmentsMax } = options;
     const made = new StorageNode({
-      view: new ClusterView(node.name, node.incarnation, node.storedMap ?? sim.founding),
+      view: new ClusterView(node.name, node.incarnation, map),
       mapWasStored: node.storedMap !== undefined,
       mapStore: {
         save: (map) =>
@@ -117,6 +136,7 @@ export class RunningNode {
       ...{ clock: process, timers: process, logger: silentLogger, dataDirectory: node.name, store, fatal },
       log: observer.watchLog(node.name, hooks.log?.(log, process) ?? log),
       ...{ tickMs, heartbeatTicks, electionTicks, checkpointLogBytes, logSegmentsMax },
+      leaseMs: options.leaseReads ? 0.8 * electionTicks * tickMs : 0,
       ...{ movesMax: options.movesMax, clockSkewMaxMs: options.clockSkewMaxMs },
       observer: observer.shardObserver(),
       newSeed: () => hooks.newSeed?.(rng.nextU32()) ?? rng.nextU32(),
@@ -130,6 +150,8 @@ export class RunningNode {
       node.evicted(process, reason);
     });
     observer.watchSends(node.name, made.shard);
+    observer.watchLeases(node.name, made.shard, process);
+    watchMembership(sim, node.name, made);
     return made;
   }
 
@@ -160,6 +182,7 @@ export class RunningNode {
         node.evicted(reason);
       },
       ...{ encodesFrames: options.encodesFrames, bufferedBytesMax: options.peerBufferBytesMax },
+      breaking: options.faults.resetStream > 0 ? sim.world.rng(`parts of ${host.name}`) : undefined,
     });
     host.listeners.set(GATEWAY_SERVICE, (end) => {
       end.stream.accept(process, serveGateway(shard, end, host.name, view, options.encodesFrames));
@@ -191,4 +214,23 @@ export class RunningNode {
     }
     for (const undo of this.#cleanup.splice(0).reverse()) await undo();
   }
+}
+
+/** Notices what a member decides by its map and its clock. */
+function watchMembership({ membership, world }: SimWorld, name: string, { view, member, shard }: StorageNode): void {
+  membership.acts(name, view.map);
+  view.onChange((map) => {
+    membership.acts(name, map);
+  });
+  const tick = member.tick.bind(member);
+  let stoodAside = false;
+  member.tick = () => {
+    for (const replica of shard.replicas.values()) {
+      const decided = replica.configuration.generation ?? 0;
+      if (decided > view.placement(replica.group).generation && replica.serving) world.coverage.add("staleMapRefused");
+    }
+    tick();
+    if (member.standsAside && !stoodAside) world.coverage.add("clockStoodAside");
+    stoodAside = member.standsAside;
+  };
 }

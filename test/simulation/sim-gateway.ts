@@ -53,7 +53,7 @@ export class SimGateway {
     const rng = world.rng(`sessions of ${this.name}`);
     this.#router = createRouter({
       // The others are learned. Whatever core of the cluster is left, one of these is in it.
-      nodes: this.#sim.nodeNames.slice(0, (options.nodes >> 1) + 1),
+      nodes: this.#sim.entrances,
       log: silentLogger,
       clusterId: CLUSTER_ID,
       gateway: this.name,

@@ -1,5 +1,6 @@
 import type { ClusterMap } from "../../src/cluster/index.js";
 import type { ClusterView } from "../../src/node/cluster-view.js";
+import type { StorageNode } from "../../src/node/storage-node.js";
 import type { Shard } from "../../src/node/shard.js";
 import { MemoryFileSystem } from "../../src/storage/index.js";
 import type { SimHost } from "./fabric.js";
@@ -20,22 +21,27 @@ export class SimNode {
   /** A process that ends by itself is started again. */
   supervised = true;
   readonly #sim: SimWorld;
-  readonly #files = new MemoryFileSystem();
-  readonly #rows = new RowsOnDisk();
+  #files = new MemoryFileSystem();
+  #rows = new RowsOnDisk();
   #process: SimProcess | undefined;
   #running: RunningNode | undefined;
   #diskFull = false;
   /** In its data folder: what it is, the map it acts on, and whom it has met. */
   incarnation: string;
   storedMap: ClusterMap | undefined;
+  /** One of those that founded the cluster, with the disk that it had then. */
+  isFounder: boolean;
+  /** What is on its disk is of no use any more: it is not started again. */
+  retired = false;
   readonly met = new Map<string, string>();
   /** Until when errors of writes that a full disk refused may still be on their way to whoever asked for them. */
   #refusedUntilMs = 0;
 
-  constructor(sim: SimWorld, name: string, host: SimHost) {
+  constructor(sim: SimWorld, name: string, host: SimHost, isFounder: boolean) {
     this.#sim = sim;
     this.name = name;
     this.host = host;
+    this.isFounder = isFounder;
     this.incarnation = sim.newIncarnation();
     const { syncMs, readMs } = sim.options;
     this.temper = { syncMs, readMs, slowness: 1, failNextSync: false };
@@ -60,6 +66,16 @@ export class SimNode {
     return this.running ? this.#running?.shard : undefined;
   }
 
+  /** Undefined until a process has started wholly. */
+  get storage(): StorageNode | undefined {
+    return this.running ? this.#running?.storage : undefined;
+  }
+
+  /** Does something inside the process that runs now, if it still runs then. */
+  inside(delayMs: number, act: () => void): void {
+    this.#sim.world.after(delayMs, this.#process, act);
+  }
+
   #note(what: string): void {
     this.#sim.world.timeline.note(undefined, `${this.name} ${what}`);
   }
@@ -68,7 +84,7 @@ export class SimNode {
 
   /** Starts one, unless one runs. */
   boot(): void {
-    if (this.running) return;
+    if (this.running || this.retired) return;
     const { world } = this.#sim;
     this.host.up = true;
     const process = this.#sim.newProcess(this.name, this.host.skew);
@@ -166,8 +182,42 @@ export class SimNode {
   evicted(process: SimProcess, reason: string): void {
     if (!process.alive) return;
     this.#note(`is no member any more: ${reason}`);
-    this.supervised = false;
+    this.#sim.world.coverage.add("evictions");
+    this.retired = true;
     this.#end(process);
+  }
+
+  // --- data that gets lost
+
+  /** Another disk: nothing of what the machine was is left. */
+  wipe(): void {
+    this.loseLog();
+    this.#note("lost its disk");
+    this.#rows = new RowsOnDisk();
+    this.incarnation = this.#sim.newIncarnation();
+    this.storedMap = undefined;
+    this.met.clear();
+    this.isFounder = false;
+    this.retired = false;
+  }
+
+  /** The log is gone; which map the node acted on and what it checkpointed is not. */
+  loseLog(): void {
+    this.kill();
+    this.#note("lost its log");
+    this.#sim.lives.allLost(this.name);
+    this.#sim.observer.logLost(this.name);
+    this.#files = new MemoryFileSystem();
+    this.#files.limit(DISK_BYTES);
+    this.#diskFull = false;
+  }
+
+  /** The checkpoints are gone. */
+  loseStore(): void {
+    this.kill();
+    this.#note("lost its store");
+    this.#sim.lives.allDoubtful(this.name);
+    this.#rows = new RowsOnDisk();
   }
 
   /** What ends a real process: expected where the disk was made to fail, else the end of the run. */

@@ -4,7 +4,7 @@ import { PeerFrameSchema } from "../../src/gen/marconi/v1/peers_pb.js";
 import type { NodeId, PeerHandlers, SnapshotPart, Standing } from "../../src/peer/index.js";
 import type { MemberNetwork } from "../../src/node/cluster-member.js";
 import { peerLimits } from "../../src/peer/limits.js";
-import type { Timer } from "../../src/base/index.js";
+import type { Rng, Timer } from "../../src/base/index.js";
 import type { Fabric, SimHost } from "./fabric.js";
 import type { SimProcess } from "./sim-process.js";
 import type { StreamEnd, StreamHandlers } from "./sim-stream.js";
@@ -23,7 +23,12 @@ export interface SimPeersOptions {
   readonly encodesFrames: boolean;
   /** Bytes on their way to one peer before frames are dropped. */
   readonly bufferedBytesMax: number;
+  /** Decides which parts of snapshots break the stream that they are in; undefined: none. */
+  readonly breaking: Rng | undefined;
 }
+
+/** One part in so many breaks its stream: transfers are over too soon for faults that come at random times. */
+const BREAKING_EVERY = 15;
 
 type Frame =
   | { readonly type: "hello"; readonly from: NodeId; readonly incarnation: string }
@@ -46,6 +51,8 @@ export class SimPeers implements MemberNetwork {
   readonly #options: SimPeersOptions;
   readonly #peers = new Map<NodeId, Peer>();
   #started = false;
+  /** Transfers that were offered, and of which no part has left. */
+  readonly #offered = new Set<number>();
   #closed = false;
 
   constructor(options: SimPeersOptions) {
@@ -93,18 +100,31 @@ export class SimPeers implements MemberNetwork {
 
   sendSnapshotPart(to: NodeId, part: SnapshotPart): boolean {
     const { world } = this.#options.fabric;
-    if (!part.acknowledgement) world.coverage.add("snapshotParts");
+    this.#cover(part);
+    const { breaking } = this.#options;
+    if (part.kind === "rows" && breaking?.between(0, BREAKING_EVERY) === 0) this.#peers.get(to)?.link?.stream.reset();
     const sent = this.#write(to, { type: "part", part }, part.rows.length);
     if (world.timeline.kept) {
-      const what = part.acknowledgement ? (part.failed ? "refuses" : "has stored") : "sends";
-      const where = `part ${String(part.number)} of transfer ${String(part.transfer)}${sent ? "" : ", which is dropped"}`;
-      world.timeline.note(part.group, `${this.#options.host.name} ${what} ${where} (${to})`);
+      const what = `${part.kind} ${String(part.number)} of transfer ${String(part.transfer)}`;
+      world.timeline.note(
+        part.group,
+        `${this.#options.host.name} says ${what} to ${to}${sent ? "" : ", which is dropped"}`,
+      );
     }
     return sent;
   }
 
   sendControl(to: NodeId, bytes: Uint8Array): boolean {
     return this.#write(to, { type: "control", bytes }, bytes.length);
+  }
+
+  #cover({ kind, number, transfer }: SnapshotPart): void {
+    const { coverage } = this.#options.fabric.world;
+    if (kind === "offer") this.#offered.add(transfer);
+    if (kind === "delegate") coverage.add("snapshotsDelegated");
+    if (kind !== "rows") return;
+    coverage.add("snapshotParts");
+    if (this.#offered.delete(transfer) && number > 0) coverage.add("snapshotsResumed");
   }
 
   isConnected(node: NodeId): boolean {

@@ -1,10 +1,13 @@
 import { type ClusterMap, foundingMap, idsToHold, seatOf } from "../../src/cluster/index.js";
 import { Fabric, type SimHost } from "./fabric.js";
 import type { Hooks } from "./hooks.js";
+import { MembershipWatch } from "./membership-watch.js";
 import { Observer } from "./observer.js";
 import type { SimOptions } from "./options.js";
 import { SimGateway } from "./sim-gateway.js";
+import { ReplicaLives } from "./replica-lives.js";
 import { SimNode } from "./sim-node.js";
+import { SimOperator } from "./sim-operator.js";
 import { type ClockSkew, SimProcess } from "./sim-process.js";
 import type { World } from "./world.js";
 
@@ -15,7 +18,10 @@ export class SimWorld {
   readonly fabric: Fabric;
   readonly founding: ClusterMap;
   readonly observer: Observer;
-  readonly nodes: readonly SimNode[];
+  readonly membership: MembershipWatch;
+  readonly lives: ReplicaLives;
+  readonly operator: SimOperator;
+  readonly #nodes: SimNode[];
   readonly gateways: readonly SimGateway[];
   readonly nodeNames: readonly string[];
   /** Set before anything starts. */
@@ -32,13 +38,37 @@ export class SimWorld {
       partitionCount: options.partitions,
       replicationFactor: options.replicationFactor,
     });
-    this.observer = new Observer(world, () => this.map);
+    this.membership = new MembershipWatch(world);
+    this.lives = new ReplicaLives(world, {
+      inForce: (group) => this.observer.ledger(group).inForce,
+      committed: (group) => this.membership.committedOf(group) ?? this.observer.ledger(group).founding,
+    });
+    this.operator = new SimOperator(this);
+    this.observer = new Observer(world, () => this.map, this.membership, this.lives);
     this.observer.onMachine = (machine, node) => this.hooks.machine?.(machine, node);
-    this.nodes = this.nodeNames.map((name) => new SimNode(this, name, this.#host(name)));
+    this.#nodes = this.nodeNames.map((name) => new SimNode(this, name, this.#host(name), true));
     this.gateways = Array.from({ length: options.gateways }, (_, i) => {
       const name = `g${String(i + 1)}`;
       return new SimGateway(this, name, this.#host(name));
     });
+  }
+
+  get nodes(): readonly SimNode[] {
+    return this.#nodes;
+  }
+
+  /** A new machine, which has to ask to be taken in. */
+  addMachine(): SimNode {
+    const name = `n${String(this.#nodes.length + 1)}`;
+    const node = new SimNode(this, name, this.#host(name), false);
+    this.#nodes.push(node);
+    return node;
+  }
+
+  /** Where gateways look for the cluster: some founders, or whoever is a member now where that changes. */
+  get entrances(): readonly string[] {
+    if (this.options.membershipEveryMs === 0) return this.nodeNames.slice(0, (this.options.nodes >> 1) + 1);
+    return this.map.nodes.filter(({ state }) => state !== "gone" && state !== "lost").map(({ id }) => id);
   }
 
   #host(name: string): SimHost {

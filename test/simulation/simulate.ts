@@ -5,6 +5,9 @@ import type { CoverageCounts } from "./coverage.js";
 import { drawOptions, type SimOptions } from "./options.js";
 import type { MixName } from "./mixes.js";
 import { Nemesis } from "./nemesis.js";
+import { MembershipNemesis } from "./membership-nemesis.js";
+import { unsettled } from "./convergence.js";
+import { metaGroup } from "../../src/cluster/index.js";
 import { withLimits } from "./limits-override.js";
 import type { SimNode } from "./sim-node.js";
 import { SimWorld } from "./sim-world.js";
@@ -49,6 +52,10 @@ const START_LIMIT_MS = 15_000;
 const LEADER_LIMIT_MS = 10_000;
 const POST_LIMIT_MS = 15_000;
 const CONVERGE_LIMIT_MS = 40_000;
+/** No change is asked for so shortly before the end of the chaos. */
+const LAST_CHANGE_MS = 500;
+/** Whatever was asked for is done by then, one move after the other. */
+const SETTLE_LIMIT_MS = 180_000;
 const DRAIN_LIMIT_MS = 600_000;
 
 /** Runs one seed from start to verdict, in a macrotask of its own. Errors of the cluster are in the result; it never rejects for them. */
@@ -187,9 +194,16 @@ class Script {
 
   #chaos(): void {
     const nemesis = new Nemesis(this.#sim);
+    const changes = new MembershipNemesis(this.#sim);
     this.#workload.start();
     nemesis.start();
-    this.#world.run(this.#world.nowMs + this.#options.chaosMs);
+    changes.start();
+    const endMs = this.#world.nowMs + this.#options.chaosMs;
+    // Whom a healed core has to do without is chosen by what the groups shall be held by then.
+    this.#world.run(endMs - LAST_CHANGE_MS);
+    changes.stop();
+    this.#sim.operator.stop();
+    this.#world.run(endMs);
     nemesis.stop();
   }
 
@@ -241,11 +255,8 @@ class Script {
 
   #keepsMajorities(nodes: readonly SimNode[]): boolean {
     const names = new Set(nodes.map(({ name }) => name));
-    for (let partition = 0; partition < this.#options.partitions; partition++) {
-      const holders = this.#sim.nodesOf(partition);
-      if (holders.filter((name) => names.has(name)).length * 2 <= holders.length) return false;
-    }
-    return true;
+    const groups = [metaGroup, ...Array.from({ length: this.#options.partitions }, (_, i) => i)];
+    return groups.every((group) => this.#sim.lives.isServedBy(group, names, this.#sim.map));
   }
 
   /** A node outside the core is dead, frozen, cut off or, worst, heard but deaf. */
@@ -272,6 +283,13 @@ class Script {
     for (const node of this.#sim.nodes) heal(node);
     this.#workload.stop();
     this.#within(CONVERGE_LIMIT_MS, "every client has its answer", () => this.#workload.busy === 0);
+    if (this.#options.membershipEveryMs > 0)
+      this.#within(
+        SETTLE_LIMIT_MS,
+        "the cluster is as its operators asked",
+        () => unsettled(this.#sim) === undefined,
+        () => unsettled(this.#sim) ?? "",
+      );
     for (let partition = 0; partition < this.#options.partitions; partition++)
       this.#within(
         CONVERGE_LIMIT_MS,

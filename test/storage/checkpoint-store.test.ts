@@ -1,8 +1,8 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { Level } from "level";
-import { Xoshiro128 } from "../../src/base/index.js";
+import { ByteReader, Xoshiro128 } from "../../src/base/index.js";
 import type { SnapshotMeta } from "../../src/raft/types.js";
 import {
   CorruptionError,
@@ -22,8 +22,12 @@ interface Bench {
   keys(): Promise<string[]>;
   read(key: string): Promise<Uint8Array>;
   tamper(key: string, value: Uint8Array | undefined): Promise<void>;
+  /** Keys in hex and values of the rows that were set aside in `place`. */
+  setAside(place: string): Promise<(readonly [string, Uint8Array])[]>;
   dispose(): Promise<void>;
 }
+
+const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
 
 const views = { keyEncoding: "view", valueEncoding: "view" } as const;
 
@@ -39,6 +43,8 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
         else disk.set(key, { key: Buffer.from(key, "hex"), value });
         return Promise.resolve();
       },
+      setAside: (place) =>
+        Promise.resolve(disk.aside.get(place)?.map(({ key, value }) => [hexOf(key), value] as const) ?? []),
       dispose: () => Promise.resolve(),
     });
   },
@@ -55,15 +61,24 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
     }
     return {
       open: () => openCheckpointStore({ directory: folder }),
-      keys: () =>
-        raw(async (database) => (await database.keys(views).all()).map((key) => Buffer.from(key).toString("hex"))),
+      keys: () => raw(async (database) => (await database.keys(views).all()).map(hexOf)),
       read: (key) => raw(async (database) => database.get(Buffer.from(key, "hex"), views)),
       tamper: (key, value) =>
         raw(async (database) => {
           if (value === undefined) await database.del(Buffer.from(key, "hex"), views);
           else await database.put(Buffer.from(key, "hex"), value, views);
         }),
-      dispose: () => rm(folder, { recursive: true }),
+      setAside: async (place) => {
+        expect(place.startsWith(`${folder}.quarantine/`)).toBe(true);
+        const input = new ByteReader(await readFile(place));
+        const rows = [];
+        while (input.remaining > 0) rows.push([hexOf(input.bytes32()), input.bytes32()] as const);
+        return rows;
+      },
+      dispose: async () => {
+        await rm(folder, { recursive: true });
+        await rm(`${folder}.quarantine`, { recursive: true, force: true });
+      },
     };
   },
 };
@@ -125,9 +140,9 @@ describe.each(Object.keys(BENCHES))("the %s checkpoint store", (name) => {
   test("keeps puts, overwrites and deletes, with the root of the last batch", async () => {
     await store.write(1, { snapshot: snapshotAt(5), puts: [row("b", "2"), row("a", "1"), row("c", "")], deletes: [] });
     await store.write(1, { snapshot: snapshotAt(9), puts: [row("b", "two")], deletes: keysOf("c", "never there") });
-    expect(await store.open(1)).toEqual({ snapshot: snapshotAt(9), rowCount: 2 });
+    expect(await store.open(1)).toMatchObject({ snapshot: snapshotAt(9), rowCount: 2 });
     await reopen();
-    expect(await store.open(1)).toEqual({ snapshot: snapshotAt(9), rowCount: 2 });
+    expect(await store.open(1)).toMatchObject({ snapshot: snapshotAt(9), rowCount: 2 });
     expect(await contentOf(store, 1)).toEqual({ a: "1", b: "two" });
     expect(Buffer.from((await store.get(1, Buffer.from("b"))) ?? "").toString()).toBe("two");
     expect(await store.get(1, Buffer.from("c"))).toBeUndefined();
@@ -137,7 +152,7 @@ describe.each(Object.keys(BENCHES))("the %s checkpoint store", (name) => {
     await store.write(1, { snapshot: snapshotAt(1), puts: [row("a", "1")], deletes: [] });
     await store.write(1, { snapshot: snapshotAt(2), puts: [row("a", "2"), row("a", "3")], deletes: keysOf("a") });
     await reopen();
-    expect(await store.open(1)).toEqual({ snapshot: snapshotAt(2), rowCount: 1 });
+    expect(await store.open(1)).toMatchObject({ snapshot: snapshotAt(2), rowCount: 1 });
     expect(await contentOf(store, 1)).toEqual({ a: "3" });
   });
 
@@ -173,7 +188,7 @@ describe.each(Object.keys(BENCHES))("the %s checkpoint store", (name) => {
     }
     expect(seen).toEqual(puts.map((_, i) => i));
     expect(chunks).toBeGreaterThan(1);
-    expect(await store.open(1)).toEqual({ snapshot: snapshotAt(2), rowCount: 0 });
+    expect(await store.open(1)).toMatchObject({ snapshot: snapshotAt(2), rowCount: 0 });
   });
 
   test("pairs a view's rows with its root", async () => {
@@ -203,7 +218,7 @@ describe.each(Object.keys(BENCHES))("the %s checkpoint store", (name) => {
       if (rng.between(0, 6) === 0) await reopen();
     }
     await reopen();
-    expect(await store.open(3)).toEqual({ snapshot: snapshotAt(60), rowCount: model.size });
+    expect(await store.open(3)).toMatchObject({ snapshot: snapshotAt(60), rowCount: model.size });
     expect(await contentOf(store, 3)).toEqual(Object.fromEntries([...model].sort()));
   });
 
@@ -220,12 +235,48 @@ describe.each(Object.keys(BENCHES))("the %s checkpoint store", (name) => {
       await store.write(1, { snapshot: snapshotAt(6), puts: [row("d", "meanwhile")], deletes: [] });
       expect(await contentOf(store, 1)).toEqual({ a: "old", b: "old", d: "meanwhile" });
       await staged.commit(snapshotAt(50));
-      expect(await store.open(1)).toEqual({ snapshot: snapshotAt(50), rowCount: 2 });
+      expect(await store.open(1)).toMatchObject({ snapshot: snapshotAt(50), rowCount: 2 });
       await store.write(1, { snapshot: snapshotAt(51), puts: [row("e", "later")], deletes: keysOf("b") });
       await reopen();
-      expect(await store.open(1)).toEqual({ snapshot: snapshotAt(51), rowCount: 2 });
+      expect(await store.open(1)).toMatchObject({ snapshot: snapshotAt(51), rowCount: 2 });
       expect(await contentOf(store, 1)).toEqual({ c: "new", e: "later" });
       expect(await storedKeys()).toHaveLength(3);
+    });
+
+    test("may be read for as long as somebody looks, whatever happens meanwhile", async () => {
+      const view = await store.view(1);
+      await store.write(1, { snapshot: snapshotAt(6), puts: [row("a", "new")], deletes: keysOf("b") });
+      const rows = [];
+      for await (const chunk of view?.rows ?? []) rows.push(...chunk);
+      expect(rows.map(({ value }) => Buffer.from(value).toString())).toEqual(["old", "old"]);
+      const unread = await store.view(1);
+      await unread?.rows.return?.();
+      await unread?.rows.return?.();
+      expect((await unread?.rows.next())?.done).toBe(true);
+    });
+
+    test("says what its rows come to, which is what the store says of the same rows", async () => {
+      const staged = await store.stage(1);
+      await staged.add([row("b", "old")]);
+      expect(staged.summary().rowCount).toBe(1);
+      await staged.add([row("a", "other")]);
+      const { hash } = staged.summary();
+      await staged.add([row("a", "old")]);
+      const root = await store.open(1);
+      expect(staged.summary()).toEqual({ rowCount: root?.rowCount, hash: root?.hash });
+      expect(hash).not.toEqual(root?.hash);
+      expect((await store.view(1))?.root).toEqual(root);
+    });
+
+    test("that is cleared meanwhile leaves no rows behind", async () => {
+      const staged = await store.stage(1);
+      await staged.add([row("x", "1")]);
+      await Promise.all([staged.add([row("y", "1")]), store.clear(1), staged.abandon()]);
+      const late = await store.stage(1);
+      const added = late.add([row("z", "1")]);
+      const cleared = store.clear(1);
+      await Promise.all([added, cleared]);
+      expect(await storedKeys()).toEqual([]);
     });
 
     test("that is abandoned leaves nothing", async () => {
@@ -243,7 +294,7 @@ describe.each(Object.keys(BENCHES))("the %s checkpoint store", (name) => {
       await staged.add([row("x", "1"), row("y", "2")]);
       await (await store.stage(2)).add([row("x", "1")]);
       await reopen();
-      expect(await store.open(1)).toEqual({ snapshot: snapshotAt(5), rowCount: 2 });
+      expect(await store.open(1)).toMatchObject({ snapshot: snapshotAt(5), rowCount: 2 });
       expect(await store.open(2)).toBeUndefined();
       expect(await storedKeys()).toHaveLength(3);
     });
@@ -256,7 +307,7 @@ describe.each(Object.keys(BENCHES))("the %s checkpoint store", (name) => {
       await second.add([row("fresh", "2")]);
       await second.commit(snapshotAt(9));
       await reopen();
-      expect(await store.open(1)).toEqual({ snapshot: snapshotAt(9), rowCount: 1 });
+      expect(await store.open(1)).toMatchObject({ snapshot: snapshotAt(9), rowCount: 1 });
       expect(await contentOf(store, 1)).toEqual({ fresh: "2" });
     });
 
@@ -273,7 +324,7 @@ describe.each(Object.keys(BENCHES))("the %s checkpoint store", (name) => {
       const staged = await store.stage(8);
       await staged.commit(snapshotAt(3));
       await reopen();
-      expect(await store.open(8)).toEqual({ snapshot: snapshotAt(3), rowCount: 0 });
+      expect(await store.open(8)).toMatchObject({ snapshot: snapshotAt(3), rowCount: 0 });
     });
   });
 
@@ -288,7 +339,8 @@ describe.each(Object.keys(BENCHES))("the %s checkpoint store", (name) => {
       store = await bench.open();
       const error = await store.open(1).catch((found: unknown) => found);
       expect(error).toBeInstanceOf(CorruptionError);
-      expect(await store.open(2)).toEqual({ snapshot: snapshotAt(7), rowCount: 1 });
+      expect((error as CorruptionError).group).toBe(1);
+      expect(await store.open(2)).toMatchObject({ snapshot: snapshotAt(7), rowCount: 1 });
       return (error as Error).message;
     }
 
@@ -334,6 +386,32 @@ describe.each(Object.keys(BENCHES))("the %s checkpoint store", (name) => {
       expect(await refused()).toMatch(/missing or out of date \(3 rows found, 3 written\)/);
     });
 
+    test("can be set aside, as it is, and the group filled again", async () => {
+      const keys = (await storedKeys()).filter((key) => key.startsWith("00000001"));
+      await bench.tamper(keys[1] ?? "", Buffer.from("nonsense"));
+      await bench.tamper(`${keys[1] ?? ""}00`, Buffer.from("a row of nobody"));
+      const expected = [];
+      for (const key of (await storedKeys()).filter((found) => found.startsWith("00000001")))
+        expected.push([key, Buffer.from(await bench.read(key)).toString("hex")]);
+      expect(expected).toHaveLength(5);
+      await refused();
+      const place = await store.quarantine(1);
+      const another = await store.quarantine(1);
+      expect(await store.open(1)).toBeUndefined();
+      expect(await store.open(2)).toMatchObject({ snapshot: snapshotAt(7), rowCount: 1 });
+      const staged = await store.stage(1);
+      await staged.add([row("n", "1")]);
+      await staged.commit(snapshotAt(90));
+      await reopen();
+      expect(await store.open(1)).toMatchObject({ snapshot: snapshotAt(90), rowCount: 1 });
+      expect((await bench.setAside(place)).map(([key, value]) => [key, hexOf(value)])).toEqual(expected);
+      expect(await bench.setAside(another)).toEqual([]);
+      expect(another).not.toBe(place);
+      // What the group has been filled with since is no matter of the old rows.
+      const third = await store.quarantine(1);
+      expect(await bench.setAside(third)).toHaveLength(2);
+    });
+
     test("can be given up with clear, and the group filled again", async () => {
       const keys = (await storedKeys()).filter((key) => key.startsWith("00000001"));
       await bench.tamper(keys[0] ?? "", Buffer.from("nonsense"));
@@ -344,7 +422,7 @@ describe.each(Object.keys(BENCHES))("the %s checkpoint store", (name) => {
       await staged.add([row("n", "1")]);
       await staged.commit(snapshotAt(90));
       await reopen();
-      expect(await store.open(1)).toEqual({ snapshot: snapshotAt(90), rowCount: 1 });
+      expect(await store.open(1)).toMatchObject({ snapshot: snapshotAt(90), rowCount: 1 });
     });
   });
 });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
+import fs from "node:fs";
 import { Xoshiro128 } from "../../src/base/index.js";
 import {
   CorruptionError,
@@ -7,10 +8,15 @@ import {
   DataDirectoryError,
   type DataDirectoryOptions,
   FaultyFileSystem,
+  type FileSystem,
   MemoryFileSystem,
   openDataDirectory,
   type ProcessTable,
+  RealFileSystem,
 } from "../../src/storage/index.js";
+import { temporaryFolders } from "../support/temporary-folder.js";
+
+const folder = temporaryFolders();
 
 /** A machine on which processes come and go. */
 class Machine {
@@ -29,7 +35,7 @@ function powerCut(disk: MemoryFileSystem, seed: number, mode: CrashMode): void {
   machine.boot = `boot after ${machine.boot}`;
 }
 
-function open(disk: MemoryFileSystem, more: Partial<DataDirectoryOptions> = {}): Promise<DataDirectory> {
+function open(disk: FileSystem, more: Partial<DataDirectoryOptions> = {}): Promise<DataDirectory> {
   return openDataDirectory({ path: "/data", fileSystem: disk, processes: machine.process(10), ...more });
 }
 
@@ -147,6 +153,70 @@ describe("a reset", () => {
       }
       const again = await open(disk, { reset: true });
       expect(again.incarnation).not.toBe(first.incarnation);
+    }
+  });
+});
+
+describe("a shard that is set aside", () => {
+  async function withShard(disk: FileSystem): Promise<DataDirectory> {
+    const data = await open(disk, { nodeId: "node-1" });
+    for (const [directory, name] of [
+      [data.logDirectory(0), "000000000001.seg"],
+      [data.storeDirectory(0), "CURRENT"],
+    ] as const) {
+      await disk.makeDirectory(directory);
+      await (await disk.open(`${directory}/${name}`, "create")).close();
+      await disk.syncDirectory(directory);
+    }
+    return data;
+  }
+
+  test("is kept whole elsewhere in the folder, and the identity stays", async () => {
+    const disk = new MemoryFileSystem();
+    const data = await withShard(disk);
+    const place = await data.setAside(0);
+    expect(place).toBe("/data/quarantine-1");
+    powerCut(disk, 1, "lose");
+    expect(await disk.exists(`${place}/shard-00/wal/000000000001.seg`)).toBe(true);
+    expect(await disk.exists(`${place}/shard-00/store/CURRENT`)).toBe(true);
+    expect(await disk.exists("/data/shard-00")).toBe(false);
+    const again = await open(disk);
+    expect(again).toMatchObject({ created: false, incarnation: data.incarnation });
+  });
+
+  test("never lands on what was set aside before, even if some of that was removed", async () => {
+    const disk = new RealFileSystem();
+    const path = folder();
+    const data = await openDataDirectory({ path, fileSystem: disk });
+    for (const number of [1, 2, 3]) {
+      await disk.makeDirectory(data.logDirectory(0));
+      if (number === 3) fs.rmSync(`${path}/quarantine-1`, { recursive: true });
+      expect(await data.setAside(0)).toBe(`${path}/quarantine-${String(number)}`);
+    }
+    expect(fs.readdirSync(`${path}/quarantine-2`)).toEqual(["shard-00"]);
+    await data.close();
+  });
+
+  test("is in one of two places after a crash at any step", async () => {
+    const name = "shard-00/wal/000000000001.seg";
+    for (let at = 1, done = false; !done; at++) {
+      const disk = new MemoryFileSystem();
+      const data = await withShard(disk);
+      await data.close();
+      let from = Infinity;
+      const dying = new FaultyFileSystem(disk, ({ mutation }) =>
+        mutation >= from ? { type: "error", code: "EIO" } : undefined,
+      );
+      const other = await open(dying);
+      from = dying.mutations + at;
+      done = await other.setAside(0).then(
+        () => true,
+        () => false,
+      );
+      powerCut(disk, at, "tear");
+      const places = [`/data/${name}`, `/data/quarantine-1/${name}`];
+      const found = await Promise.all(places.map((path) => disk.exists(path)));
+      expect(found.filter((one) => one)).toHaveLength(1);
     }
   });
 });
