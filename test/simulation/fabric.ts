@@ -13,6 +13,8 @@ export interface SimHost {
   readonly skew: ClockSkew;
   /** False while without power. */
   up: boolean;
+  /** Cluster maps on their way to it are dropped. */
+  getsNoMaps: boolean;
   /** What the process that runs on it listens to, by service. */
   readonly listeners: Map<string, Listener>;
 }
@@ -45,7 +47,14 @@ export class Fabric {
   }
 
   addHost(name: string, skew: ClockSkew): SimHost {
-    const host = { name, index: this.#hosts.length, skew, up: true, listeners: new Map<string, Listener>() };
+    const host = {
+      name,
+      index: this.#hosts.length,
+      skew,
+      up: true,
+      getsNoMaps: false,
+      listeners: new Map<string, Listener>(),
+    };
     this.#hosts.push(host);
     return host;
   }

@@ -6,6 +6,7 @@ import {
   type MapCommand,
   metaGroup,
   placementOf,
+  seatOf,
 } from "../../src/cluster/index.js";
 import type { SimNode } from "./sim-node.js";
 import type { SimWorld } from "./sim-world.js";
@@ -24,6 +25,7 @@ const weights = {
   wipe: 2.5,
   loseLog: 1.5,
   loseStore: 1,
+  starve: 2,
 } as const;
 
 type Change = keyof typeof weights;
@@ -113,12 +115,44 @@ export class MembershipNemesis {
         node.loseLog();
       });
     },
+    starve: () => {
+      this.#starve();
+    },
     loseStore: () => {
       this.#losePart((node) => {
         node.loseStore();
       });
     },
   };
+
+  /** A node hears of no map for a while, and is made the leader of a group that moves meanwhile. */
+  #starve(): void {
+    const { map, world, nodes } = this.#sim;
+    const group = this.#rng.fraction() < 0.1 ? metaGroup : this.#rng.between(0, this.#sim.options.partitions);
+    const seats = (placementOf(map, group)?.replicas ?? []).map(seatOf);
+    const row = map.nodes[(this.#pick(seats) ?? 0) - 1];
+    const node = nodes.find(({ name }) => name === row?.id);
+    if (row === undefined || node === undefined || seats.length < 2) return;
+    node.host.getsNoMaps = true;
+    world.timeline.note(undefined, `${node.name} gets no maps`);
+    this.#order((newest) => {
+      const kept = seats.filter((seat) => newest.nodes[seat - 1]?.state === "active");
+      const more = this.#active(newest)
+        .map(({ seat }) => seat)
+        .filter((seat) => !seats.includes(seat));
+      const placed = [...new Set([row.seat, ...kept, ...more.slice(0, 1)])].slice(0, Math.max(2, kept.length));
+      return { op: "place", group, seats: placed, decidedOn: newest.version };
+    });
+    const id = placementOf(map, group)?.replicas.find((replica) => seatOf(replica) === row.seat) ?? 0;
+    for (const delayMs of [700, 1_100, 1_600, 2_400])
+      this.#later(delayMs, () => {
+        const replica = this.#sim.leadersOf(group)[0]?.shard?.replicas.get(group);
+        if (replica?.core.transferLeadership(id) === true) replica.poke();
+      });
+    world.after(3_000 + this.#rng.fraction() * 2_000, undefined, () => {
+      node.host.getsNoMaps = false;
+    });
+  }
 
   #pick<T>(values: readonly T[]): T | undefined {
     return values[this.#rng.between(0, Math.max(1, values.length))];

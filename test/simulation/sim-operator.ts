@@ -122,7 +122,8 @@ export async function enter(sim: SimWorld, node: SimNode, process: SimProcess): 
     }
     if ("refused" in outcome) {
       sim.world.timeline.note(undefined, `${node.name} is not taken in: ${outcome.refused}`);
-      return undefined;
+      // All other reasons pass: whoever looks after the node starts it again.
+      if (outcome.refused.includes("was removed")) return undefined;
     }
     await new Promise<void>((resolve) => {
       process.after(RETRY_MS, resolve);

@@ -46,7 +46,10 @@ interface Peer {
 
 const SERVICE = "peers";
 
-/** The twin of GrpcPeers: one stream per pair of nodes, dialled by the one whose id sorts first. */
+/** No other word of a member to another one is as long. */
+const MAP_BYTES_MIN = 200;
+
+/** The twin of GrpcPeers: one stream per pair of nodes, dialled by the one whose id sorts first; by the other one after a long silence. */
 export class SimPeers implements MemberNetwork {
   readonly #options: SimPeersOptions;
   readonly #peers = new Map<NodeId, Peer>();
@@ -76,7 +79,7 @@ export class SimPeers implements MemberNetwork {
         redialDelayMs: peerLimits.redialDelayMsMin,
       };
       this.#peers.set(node, peer);
-      if (this.#started && peer.weDial) this.#dial(peer);
+      if (this.#started) this.#call(peer);
     }
   }
 
@@ -90,7 +93,7 @@ export class SimPeers implements MemberNetwork {
         this.#serve(() => end, undefined),
       );
     });
-    for (const peer of this.#peers.values()) if (peer.weDial) this.#dial(peer);
+    for (const peer of this.#peers.values()) this.#call(peer);
   }
 
   send(to: NodeId, frame: Buffer): boolean {
@@ -115,6 +118,8 @@ export class SimPeers implements MemberNetwork {
   }
 
   sendControl(to: NodeId, bytes: Uint8Array): boolean {
+    // As when the stream is full: a map does not fit in, and small words do.
+    if (this.#options.fabric.host(to)?.getsNoMaps === true && bytes.length > MAP_BYTES_MIN) return false;
     return this.#write(to, { type: "control", bytes }, bytes.length);
   }
 
@@ -144,6 +149,20 @@ export class SimPeers implements MemberNetwork {
     this.#options.fabric.world.trace(bytes);
     link.send(frame, bytes);
     return true;
+  }
+
+  #call(peer: Peer): void {
+    if (peer.weDial) this.#dial(peer);
+    else this.#dialAfterSilence(peer);
+  }
+
+  /** A node that was removed while it was away is dialled by nobody: it has to hear of it by asking. */
+  #dialAfterSilence(peer: Peer): void {
+    this.#options.process.after(peerLimits.silenceMs, () => {
+      if (this.#closed || this.#peers.get(peer.node) !== peer) return;
+      if (peer.link === undefined) this.#dial(peer);
+      else this.#dialAfterSilence(peer);
+    });
   }
 
   #dial(peer: Peer): void {
@@ -223,6 +242,10 @@ export class SimPeers implements MemberNetwork {
 
   #redialLater(peer: Peer): void {
     if (this.#closed) return;
+    if (!peer.weDial) {
+      this.#dialAfterSilence(peer);
+      return;
+    }
     this.#options.process.after(peer.redialDelayMs, () => {
       if (this.#peers.get(peer.node) === peer) this.#dial(peer);
     });

@@ -214,6 +214,7 @@ class Script {
     const rest = this.#sim.nodes.filter((node) => !core.includes(node));
     this.#world.timeline.note(undefined, `healed: ${core.map(({ name }) => name).join(" ")} only`);
     this.#sim.fabric.unblockAll();
+    for (const host of this.#sim.nodeHosts) host.getsNoMaps = false;
     for (const node of core) heal(node);
     for (const gateway of this.#sim.gateways) gateway.boot();
     for (const node of rest) this.#leaveBroken(node);
