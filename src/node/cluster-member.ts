@@ -6,6 +6,7 @@ import { ClockWatch } from "./clock-watch.js";
 import type { ClusterView } from "./cluster-view.js";
 import { type ControlMessage, decodeControl, encodeControl } from "./control-codec.js";
 import type { Hosting } from "./hosting.js";
+import { LeaderAbsence } from "./leader-absence.js";
 import { nodeLimits } from "./limits.js";
 import { MapGossip } from "./map-gossip.js";
 import type { MetaGroup } from "./meta-group.js";
@@ -37,6 +38,7 @@ export interface ClusterMemberOptions {
 export class ClusterMember implements PeerHandlers {
   readonly #options: ClusterMemberOptions;
   readonly #clocks: ClockWatch;
+  readonly #absence = new LeaderAbsence();
   readonly #connected = new Set<NodeId>();
   #network: MemberNetwork | undefined;
   #gossip: MapGossip | undefined;
@@ -182,9 +184,10 @@ export class ClusterMember implements PeerHandlers {
       if (off) logger.error({ aheadMs }, "this node's clock is off: others lead until it is right");
       else logger.info({ aheadMs }, "this node's clock is right again");
     }
-    // Where nobody with a better clock could lead, this node does: late or early deadlines are better than none.
+    // Where nobody with a better clock can lead, this node does: late or early deadlines are better than none.
     shard.standAside((replica) => {
-      if (!off) return false;
+      const lacksLeader = this.#absence.lasts(replica.group, replica.leadership.leader !== 0);
+      if (!off || lacksLeader) return false;
       const nodes = replica.configuration.voters.map((id) => view.nodeOf(id));
       return nodes.some((node) => node !== undefined && this.#connected.has(node) && !this.#clocks.isPeerOff(node));
     });

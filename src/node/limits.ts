@@ -77,6 +77,8 @@ export const nodeLimits = {
   /** Between two looks at placements, and how many of them until clocks are compared and maps passed on. */
   memberTickMs: 250,
   memberTicksPerRound: 4,
+  /** Rounds without a leader after which a node whose clock is off campaigns all the same. */
+  leaderlessRoundsMax: 3,
   /** Changes of the cluster map that its leader waits for at once. */
   metaProposalsMax: 256,
   /** Changes that follow from the map and are made in one go; the rest a second later. */

@@ -308,7 +308,7 @@ class Script {
         if (replica === undefined) return `${name} down`;
         const { role, term, commit, lastIndex, applied, durable, peers } = replica.core.status();
         const followers = peers.map(({ id, match, state }) => `${String(id)}:${state}@${String(match)}`).join(" ");
-        return `${name} ${role} t${String(term)} last ${String(lastIndex)} durable ${String(durable)} commit ${String(commit)} applied ${String(applied)}/${String(replica.machine.appliedIndex)}${replica.installing ? " installing" : ""} ${followers}`;
+        return `${name} ${role} t${String(term)} last ${String(lastIndex)} durable ${String(durable)} commit ${String(commit)} applied ${String(applied)}/${String(replica.machine.appliedIndex)}${replica.installing ? " installing" : ""}${this.#sim.node(name).storage?.member.standsAside === true ? " aside" : ""} ${followers}`;
       })
       .join("; ");
   }
