@@ -17,6 +17,7 @@ const usage = `usage: npm run bench:catchup -- [flags]
   --log-mib 1024      log that every other node writes while one is away
   --seconds 15        of the phases before and after
   --connections 16    clients; each posts 100 messages, claims and deletes them, over and over
+  --rate N            messages a second that they post in all; without it, as many as they can
   --bytes 1024        of a message's body
   --pause             the node is stopped with SIGSTOP, not killed
   --folder DIR        where data is kept while it runs
@@ -24,13 +25,14 @@ const usage = `usage: npm run bench:catchup -- [flags]
 
 const flags = new CommandFlags(usage);
 const options = {
-  ...{ "log-mib": text, seconds: text, connections: text, bytes: text, folder: text },
+  ...{ "log-mib": text, seconds: text, connections: text, rate: text, bytes: text, folder: text },
   ...{ pause: flag, write: flag, help: flag },
 } as const;
 const values = flags.parse(process.argv.slice(2), options);
 const logMib = flags.positive(values["log-mib"] ?? "1024");
 const seconds = flags.positive(values.seconds ?? "15");
 const connections = flags.positive(values.connections ?? "16");
+const rate = values.rate === undefined ? undefined : flags.positive(values.rate);
 const bodyBytes = flags.positive(values.bytes ?? "1024");
 const pauses = values.pause === true;
 
@@ -119,7 +121,8 @@ async function measure(cluster: Cluster): Promise<{ readonly phases: readonly Ph
   };
   try {
     await admin.create(queues);
-    const size = { messagesPerPost: PER_POST, bodyBytes, connections };
+    const pace = rate === undefined ? {} : { messagesPerSecond: rate };
+    const size = { messagesPerPost: PER_POST, bodyBytes, connections, ...pace };
     const times = { warmupMs: WARMUP_MS, measureMs: 0, messagesMax: 0, periodMs: PERIOD_MS };
     const order = { host: cluster.host, port: cluster.port, kind: "cycle", queues, ...size, ...times } as const;
     let opened: () => void = () => undefined;
@@ -186,9 +189,10 @@ function table(phases: readonly Phase[], caughtUp: CatchUp): string {
     return `| ${phase.name} | ${phase.seconds.toFixed(1)} | ${count(phase.perSecond)} | ${share(phase, first)} | ${latency} | ${figures(cpu, 1)} | ${figures(rss, 0)} |`;
   });
   const how = pauses ? "was stopped (SIGSTOP)" : "was killed";
+  const pace = rate === undefined ? "as fast as they were answered" : `${count(rate)} messages a second`;
   const way = caughtUp.bySnapshot ? "by snapshots and log" : "by log alone";
   return [
-    `${connections} clients on ${QUEUES} queues, posts of ${PER_POST} × ${bodyBytes} B, claimed and deleted. ${VICTIM} ${how} until the others had ` +
+    `${connections} clients on ${QUEUES} queues, posts of ${PER_POST} × ${bodyBytes} B, claimed and deleted, ${pace}. ${VICTIM} ${how} until the others had ` +
       `logged ${count(caughtUp.logMib)} MiB each, and was up to date ${caughtUp.seconds.toFixed(1)} s after it went on, ${way}. That took ` +
       `${extraCpuSeconds(first, during).toFixed(1)} s of CPU more than the messages of that time cost before. By CPU per message alone, ` +
       `which work beside it hardly changes, ${Math.round(shareByCpu(first, during) * 100)} % of the throughput were kept.`,

@@ -27,6 +27,11 @@ export class LoadConnection {
   /** Messages of this cycle that have yet to be claimed. */
   #left = 0;
   #sentAtMs = 0;
+  /** When the next post is due. */
+  #dueMs: number;
+  /** Between two posts; 0: as soon as possible. */
+  readonly #periodMs: number;
+  #waiting: NodeJS.Timeout | undefined;
   #stopped = false;
   #end: () => void = () => undefined;
   /** Resolves when it has hung up: after `stop`, or when all messages of the order are posted. */
@@ -41,6 +46,9 @@ export class LoadConnection {
     this.#claim = claimRequest(order, queue, this.#claimLimit);
     this.#delete = new DeleteWriter(order, queue);
     this.#reader = new ResponseReader(this.#onResponse);
+    const { messagesPerSecond, messagesPerPost, connections } = order;
+    this.#periodMs = messagesPerSecond === undefined ? 0 : (messagesPerPost * connections * 1_000) / messagesPerSecond;
+    this.#dueMs = performance.now() + (this.#periodMs * index) / connections;
     this.#socket = this.#connect();
   }
 
@@ -72,6 +80,7 @@ export class LoadConnection {
 
   #lost(socket: net.Socket): void {
     if (socket !== this.#socket) return;
+    clearTimeout(this.#waiting);
     if (this.#stopped) {
       this.#end();
       return;
@@ -84,6 +93,12 @@ export class LoadConnection {
   }
 
   #begin(): void {
+    const waitMs = this.#periodMs === 0 ? 0 : this.#dueMs - performance.now();
+    if (waitMs > 0 && !this.#stopped) {
+      this.#waiting = setTimeout(() => this.#begin(), waitMs);
+      return;
+    }
+    this.#dueMs += this.#periodMs;
     if (this.#stopped || !this.#tally.mayPost(this.#order.messagesPerPost)) {
       this.#stopped = true;
       this.#socket.end();

@@ -15,6 +15,11 @@ export interface LoadOrder {
   readonly measureMs: number;
   /** Stop posting after this many messages, however long it takes; 0: by time. */
   readonly messagesMax: number;
+  /**
+   * Messages that all connections together are to post in a second; left out: as many as they can. What a slow answer delayed is
+   * made up for afterwards.
+   */
+  readonly messagesPerSecond?: number;
   /** Tell what was done in each such time, until told to stop: there is no other end then, and the last one is the result. */
   readonly periodMs?: number;
 }

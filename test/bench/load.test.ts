@@ -171,6 +171,17 @@ describe("a load connection", () => {
     expect(tally.close()).toMatchObject({ posted: 20, unexpected: { "post 503": 1 } });
   });
 
+  test("keeps to a pace, and makes up for what was slow", async () => {
+    const { port } = await fakeApi(false);
+    const tally = new LoadTally(100);
+    const sinceMs = performance.now();
+    // The tenth post is due 9/20 s after the first.
+    await new LoadConnection({ ...order(port, "post", 10), messagesPerSecond: 200 }, 0, tally).ended;
+    const tookMs = performance.now() - sinceMs;
+    expect(tally.close()).toMatchObject({ posted: 100, unexpected: {} });
+    expect(tookMs).toBeGreaterThanOrEqual(445);
+  });
+
   test("connects again when the server hangs up", async () => {
     const { port } = await fakeApi(false);
     const tally = new LoadTally(1_000_000_000);
