@@ -282,8 +282,7 @@ export class Ledger {
     const messages = ids.map((id, i) => this.#see(bodies[i] ?? "", id, record, queue, by));
     const claim: Claim = { ...span, id: claimId, queue: queue.name, messages, renewals: [], releases: [] };
     queue.claims.push(claim);
-    if (queue.claimsById.has(claimId))
-      this.#violations.add("Q3", queue.name, `claim id ${claimId} was answered twice`);
+    if (queue.claimsById.has(claimId)) this.#violations.add("Q3", queue.name, `claim id ${claimId} was answered twice`);
     queue.claimsById.set(claimId, claim);
     this.counts.delivered += messages.length;
     for (const message of messages) {
