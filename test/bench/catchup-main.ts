@@ -219,7 +219,7 @@ try {
   say(
     `\n${kept < SHARE_MIN ? "FAIL" : "PASS"}  ${Math.round(kept * 100)} % of the throughput was kept; ${SHARE_MIN * 100} % are asked for`,
   );
-  if (values.write === true) await writeSection("catch-up", report);
+  if (values.write === true) await writeSection(rate === undefined ? "catch-up" : "catch-up-paced", report);
 } finally {
   await cluster.close();
 }
