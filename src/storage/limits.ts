@@ -33,8 +33,11 @@ export const ALLOCATE_STEP_BYTES = 1024 * 1024;
 /** How long to wait before a failed allocation of a spare segment is tried again. */
 export const ALLOCATE_RETRY_MS = 5000;
 
-/** Disk reads of a shard that run at the same time: leaves threads of the pool to the flush. */
-export const READS_IN_FLIGHT_MAX = 2;
+/**
+ * Disk reads of a shard that run at the same time: half of the pool's threads, the others are for the flush. The entries of one of
+ * many busy groups are far apart in the log; read one after the other, a follower would never be caught up with.
+ */
+export const READS_IN_FLIGHT_MAX = 8;
 
 /** One disk read of entries spans at most this much, and skips at most READ_GAP_BYTES_MAX of other groups' bytes between two entries. */
 export const READ_SPAN_BYTES_MAX = 1024 * 1024;

@@ -32,7 +32,11 @@ export class EntryReader {
     const spans = this.#plan(log, low, high, bytesMax);
     const entries: Entry[] = [];
     try {
-      for (const span of spans) await this.#readSpan(log, span, entries);
+      // All of them come to an end before the segments are let go.
+      for (const part of await Promise.allSettled(spans.map((span) => this.#readSpan(log, span)))) {
+        if (part.status === "rejected") throw part.reason;
+        entries.push(...part.value);
+      }
     } finally {
       for (const span of spans) this.#segments.endRead(span.segment);
     }
@@ -66,7 +70,8 @@ export class EntryReader {
     return { segment, start, end, firstIndex, offsets: [start] };
   }
 
-  async #readSpan(log: GroupLog, span: Span, entries: Entry[]): Promise<void> {
+  async #readSpan(log: GroupLog, span: Span): Promise<Entry[]> {
+    const entries: Entry[] = [];
     await this.#enter();
     let bytes: Buffer;
     try {
@@ -77,6 +82,7 @@ export class EntryReader {
     for (let i = 0; i < span.offsets.length; i++) {
       entries.push(decodeEntry(log, span, bytes, span.offsets[i] as number, span.firstIndex + i));
     }
+    return entries;
   }
 
   async #enter(): Promise<void> {
