@@ -54,6 +54,7 @@ export class Checkpointer {
   /** The group is removed. */
   forget(group: GroupId): void {
     this.#latest.delete(group);
+    this.#givenUp.delete(group);
   }
 
   /**

@@ -18,7 +18,7 @@ export class SnapshotSource {
   readonly partBytes: number;
   readonly #rows: CheckpointView["rows"];
   readonly #closed: () => void;
-  readonly #out = new ByteWriter(64 * 1024);
+  readonly #out: ByteWriter;
   #chunk: readonly Row[] = [];
   #chunkAt = 0;
   /** The newest parts made: those that are not known to be stored. */
@@ -32,6 +32,8 @@ export class SnapshotSource {
     this.partBytes = partBytes;
     this.#rows = view.rows;
     this.#closed = closed;
+    // Of its final size at once: growing to it would copy each part twice.
+    this.#out = new ByteWriter(partBytes);
   }
 
   /** Parts read so far; all of them once `next` said that there are no more. */
