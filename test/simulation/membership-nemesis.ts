@@ -1,3 +1,5 @@
+import { ClusterView } from "../../src/node/cluster-view.js";
+import { hasOtherHolders } from "../../src/node/recover-replicas.js";
 import type { Rng } from "../../src/base/index.js";
 import {
   type ClusterMap,
@@ -236,7 +238,7 @@ export class MembershipNemesis {
   #losePart(lose: (node: SimNode) => void): void {
     const { map, lives } = this.#sim;
     const node = this.#anyNode();
-    if (node?.storedMap === undefined || !lives.canLose(lives.heldBy(node.name), map)) return;
+    if (node === undefined || !knowsOthers(node) || !lives.canLose(lives.heldBy(node.name), map)) return;
     lose(node);
     this.#later(100 + this.#rng.fraction() * 1_500, () => {
       node.boot();
@@ -258,4 +260,11 @@ export class MembershipNemesis {
       },
     );
   }
+}
+
+/** As far as the map on its disk tells, others could fill the node again: by an older map it may refuse to start, and rightly so. */
+function knowsOthers({ name, incarnation, storedMap }: SimNode): boolean {
+  if (storedMap === undefined) return false;
+  const view = new ClusterView(name, incarnation, storedMap);
+  return [...view.ownGroups().keys()].every((group) => hasOtherHolders(view, group));
 }
