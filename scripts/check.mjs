@@ -43,7 +43,7 @@ const checks = {
   ],
   test: [
     // The same seeds every time, so that a change is judged by what it changed; `npm run simulate` looks for new ones.
-    [["simulation", program("simulate", "--seeds", "200", "--from", "1001")]],
+    [["simulation", program("simulate", "--seeds", "2000", "--from", "1001", "--workers", "2")]],
     [["integration", tests(suites.integration)]],
   ],
   full: [[["chaos", program("chaos", "--short")]]],

@@ -1,6 +1,7 @@
 import type { Clock } from "../base/index.js";
 import { type MapCommand, metaGroup, type Seat } from "../cluster/index.js";
 import type { NodeId, PeerHandlers, PeerNetwork, SnapshotPart } from "../peer/index.js";
+import type { ReplicaId } from "../raft/index.js";
 import type { Logger } from "../telemetry/index.js";
 import { ClockWatch } from "./clock-watch.js";
 import type { ClusterView } from "./cluster-view.js";
@@ -131,9 +132,13 @@ export class ClusterMember implements PeerHandlers {
   /** What this node leads and the map wants otherwise goes a step further. */
   #drivePlacements(): void {
     const { view, shard } = this.#options;
+    const isReachable = (id: ReplicaId): boolean => {
+      const node = view.nodeOf(id);
+      return node !== undefined && (node === view.nodeId || this.#connected.has(node));
+    };
     for (const replica of shard.replicas.values()) {
       const { group } = replica;
-      const report = drivePlacement(replica, view.placement(group));
+      const report = drivePlacement(replica, view.placement(group), isReachable);
       if (report === undefined) continue;
       const { replicas, generation } = report;
       this.#tellMeta({ type: "settled", group, replicas, generation });

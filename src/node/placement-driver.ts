@@ -30,7 +30,11 @@ export function isSettled({ voters, outgoing, learners }: Configuration, placeme
  * The way from a group's configuration to the one that the map wants (raft.md section 5): newcomers are learners until they
  * have caught up, then one joint change makes them voters and lets the others go. Never with fewer healthy voters than before.
  */
-export function nextStep(status: Status, placement: Placement): PlacementStep {
+export function nextStep(
+  status: Status,
+  placement: Placement,
+  isReachable: (replica: ReplicaId) => boolean = () => true,
+): PlacementStep {
   const { configuration, configurationIndex, commit } = status;
   const { voters, outgoing, learners } = configuration;
   const { generation } = placement;
@@ -49,7 +53,8 @@ export function nextStep(status: Status, placement: Placement): PlacementStep {
   if (!sameMembers(missing, learners)) return { step: "change", voters, learners: missing, generation };
   const peers = new Map(status.peers.map((peer) => [peer.id, peer]));
   if (!missing.every((id) => peers.get(id)?.caughtUp === true)) return nothing;
-  const healthy = (ids: readonly ReplicaId[]): number => ids.filter((id) => isHealthy(status.id, peers, id)).length;
+  const healthy = (ids: readonly ReplicaId[]): number =>
+    ids.filter((id) => isHealthy(status.id, peers, id) && isReachable(id)).length;
   const enough = Math.min(healthy(voters), goal.length);
   if (healthy(goal) < enough || healthy(goal) * 2 <= goal.length) return nothing;
   return { step: "change", voters: goal, learners: [], generation };
@@ -59,14 +64,19 @@ function isHealthy(own: ReplicaId, peers: ReadonlyMap<ReplicaId, PeerStatus>, id
   return id === own || peers.get(id)?.recentlyActive === true;
 }
 
-/** Performs the next step at the leader of a group; returns what to report, if that is the step. */
+/**
+ * Performs the next step at the leader of a group; returns what to report, if that is the step.
+ *
+ * @param isReachable there is a stream to the node of a replica: one that was killed counts as silent only after an election timeout
+ */
 export function drivePlacement(
   replica: Replica,
   placement: Placement,
+  isReachable?: (replica: ReplicaId) => boolean,
 ): Extract<PlacementStep, { readonly step: "report" }> | undefined {
   if (!replica.serving || isSettled(replica.configuration, placement)) return undefined;
   const status = replica.core.status();
-  const next = nextStep(status, placement);
+  const next = nextStep(status, placement, isReachable);
   if (next.step === "report") return next;
   if (next.step === "change") {
     const { voters, learners, generation } = next;

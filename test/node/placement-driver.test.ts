@@ -200,6 +200,13 @@ describe("the next step towards the voters that the map wants", () => {
   });
 });
 
+test("a replica whose node is out of reach is not counted on, although it was heard a moment ago", () => {
+  const status = statusOf({ voters: [1, 2, 3] });
+  const fewer = placementOf([1, 2, 3], [1, 2]);
+  expect(nextStep(status, fewer)).toEqual(change([1, 2]));
+  expect(nextStep(status, fewer, (id) => id !== 2)).toEqual(nothing);
+});
+
 describe("the leader of a group", () => {
   function replicaOf(group: Group, serving = true) {
     const status = statusOf(group);

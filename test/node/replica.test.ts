@@ -5,6 +5,9 @@ import type { Entry } from "../../src/raft/index.js";
 import { batchOf } from "../command/sample-commands.js";
 import { FakeGateway, MiniCluster, type MiniNode, TICK_MS } from "./mini-cluster.js";
 
+// Moments of processor time each; a busy machine may take its time.
+jest.setTimeout(60_000);
+
 const at = { project: "p", queue: "q" };
 const create: Command = { ...at, op: "create-queue" };
 const stats = { ...at, op: "queue-stats" } as const;

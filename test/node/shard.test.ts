@@ -8,6 +8,9 @@ import { MessageFrame } from "../../src/peer/index.js";
 import type { Message } from "../../src/raft/index.js";
 import { FakeGateway, MiniCluster, type MiniNode } from "./mini-cluster.js";
 
+// Moments of processor time each; a busy machine may take its time.
+jest.setTimeout(60_000);
+
 const create: Command = { project: "p", queue: "q", op: "create-queue" };
 
 function frameOf(message: Message): Uint8Array {

@@ -251,12 +251,14 @@ export class MembershipNemesis {
     const group = this.#rng.fraction() < 0.2 ? metaGroup : this.#rng.between(0, this.#sim.options.partitions);
     const placement = placementOf(map, group);
     const replica = placement === undefined ? undefined : this.#pick(goalOf(placement));
-    if (replica === undefined || !lives.canLose([{ group, id: replica }], map)) return;
+    if (placement === undefined || replica === undefined || !lives.canLose([{ group, id: replica }], map)) return;
     lives.setDoomed(group, replica, true);
     this.#sim.operator.order(
       () => ({ op: "replace-replica", group, replica }),
       (outcome) => {
-        if ("refused" in outcome) lives.setDoomed(group, replica, false);
+        // Refused since it was done before, it is still lost.
+        const goal = goalOf(placementOf(this.#sim.map, group) ?? placement);
+        if ("refused" in outcome && goal.includes(replica)) lives.setDoomed(group, replica, false);
       },
     );
   }
