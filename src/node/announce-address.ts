@@ -17,9 +17,8 @@ export function announceAddress(
   let stopped = false;
   const isUntold = (): boolean => !stopped && view.own !== undefined && view.own.address !== address;
   const attempt = async (): Promise<void> => {
-    const others = view.members.filter(({ id }) => id !== view.nodeId);
     // Itself too: when it leads the meta group, the others point to where it was.
-    const addresses = [...others.map((member) => member.address), address];
+    const addresses = [...view.others.map((member) => member.address), address];
     admin = new ClusterAdmin({ addresses, timeoutMs: nodeLimits.joinTimeoutMs, clusterId });
     try {
       await admin.change({ op: "add-node", id: view.nodeId, incarnation: view.incarnation, address });

@@ -1,5 +1,5 @@
 import type { Clock } from "../base/index.js";
-import { type MapCommand, metaGroup, type Seat } from "../cluster/index.js";
+import { type MapCommand, metaGroup, type Seat, seatOf } from "../cluster/index.js";
 import type { NodeId, PeerHandlers, PeerNetwork, SnapshotPart } from "../peer/index.js";
 import type { ReplicaId } from "../raft/index.js";
 import type { Logger } from "../telemetry/index.js";
@@ -106,8 +106,7 @@ export class ClusterMember implements PeerHandlers {
 
   #setPeers(): void {
     const { view } = this.#options;
-    const others = view.members.filter(({ id }) => id !== view.nodeId);
-    this.#network?.setPeers(new Map(others.map(({ id, address }) => [id, address])));
+    this.#network?.setPeers(new Map(view.others.map(({ id, address }) => [id, address])));
   }
 
   /** Called every `memberTickMs`. Placements go on each time, so that a move is a matter of moments; the rest has time for a second. */
@@ -132,10 +131,8 @@ export class ClusterMember implements PeerHandlers {
   /** What this node leads and the map wants otherwise goes a step further. */
   #drivePlacements(): void {
     const { view, shard } = this.#options;
-    const isReachable = (id: ReplicaId): boolean => {
-      const node = view.nodeOf(id);
-      return node !== undefined && (node === view.nodeId || this.#connected.has(node));
-    };
+    const alive = this.alive();
+    const isReachable = (id: ReplicaId): boolean => alive.has(seatOf(id));
     for (const replica of shard.replicas.values()) {
       const { group } = replica;
       const report = drivePlacement(replica, view.placement(group), isReachable);
@@ -158,20 +155,14 @@ export class ClusterMember implements PeerHandlers {
       return;
     }
     const bytes = encodeControl(message);
-    const nodes = new Set(
-      view
-        .goal(metaGroup)
-        .concat(view.placement(metaGroup).replicas)
-        .map((id) => view.nodeOf(id)),
-    );
-    for (const node of nodes) if (node !== undefined && node !== view.nodeId) this.#network?.sendControl(node, bytes);
+    for (const node of view.holdersOf(metaGroup)) if (node !== view.nodeId) this.#network?.sendControl(node, bytes);
   }
 
   #toldMeta(message: ControlMessage): void {
     const { meta, view, logger } = this.#options;
     if (!meta.leads) return;
     const command = commandOf(message);
-    if (command === undefined || !isOnMap(view, command.group)) return;
+    if (command === undefined || !view.has(command.group)) return;
     void meta.change(command).then((outcome) => {
       if ("refused" in outcome) logger.debug({ command, refused: outcome.refused }, "a late report about a placement");
     });
@@ -253,8 +244,4 @@ function commandOf(message: ControlMessage): Extract<MapCommand, { readonly grou
     default:
       return undefined;
   }
-}
-
-function isOnMap(view: ClusterView, group: number): boolean {
-  return group === metaGroup || group < view.partitionCount;
 }

@@ -128,7 +128,7 @@ class ClusterDesk {
     const { shard, view } = this.#options;
     const stranger = this.#refuseStranger(request);
     if (stranger !== undefined) return { case: "refused", value: stranger };
-    if (group !== metaGroup && group >= view.partitionCount)
+    if (!view.has(group))
       return {
         case: "refused",
         value: `there is no partition ${String(group)}: they count from 0 to ${String(view.partitionCount - 1)}`,
@@ -162,14 +162,7 @@ class ClusterDesk {
   /** The leader first, if known, then all that hold the group. */
   #redirect(group: number): { readonly case: "redirect"; readonly value: { readonly addresses: string[] } } {
     const { view } = this.#options;
-    const known = group === metaGroup || group < view.partitionCount;
-    const holders = known
-      ? view
-          .goal(group)
-          .concat(view.placement(group).replicas)
-          .map((id) => view.nodeOf(id))
-      : [];
-    const nodes = new Set([this.#leaderOf(group), ...holders]);
+    const nodes = new Set([this.#leaderOf(group), ...(view.has(group) ? view.holdersOf(group) : [])]);
     const addresses = [...nodes].flatMap((id) => {
       const node = id === undefined || id === view.nodeId ? undefined : view.node(id);
       return node === undefined ? [] : [node.address];

@@ -81,6 +81,11 @@ export class ClusterView {
     return [...this.#byName.values()].map(({ id, address }) => ({ id, address }));
   }
 
+  /** All members but this node. */
+  get others(): Member[] {
+    return this.members.filter(({ id }) => id !== this.nodeId);
+  }
+
   /** As gateways are told it. */
   membership(): {
     readonly version: bigint;
@@ -111,6 +116,18 @@ export class ClusterView {
   nodeOf(replica: ReplicaId): NodeId | undefined {
     const node = this.#map.nodes[seatOf(replica) - 1];
     return node !== undefined && isMember(node) ? node.id : undefined;
+  }
+
+  /** True when there is such a group. */
+  has(group: number): boolean {
+    return group === metaGroup || group < this.#map.partitionCount;
+  }
+
+  /** The members that hold a group or shall hold it, each once; the one that should lead it first. */
+  holdersOf(group: number): NodeId[] {
+    const ids = this.goal(group).concat(this.placement(group).replicas);
+    const nodes = ids.map((id) => this.nodeOf(id)).filter((node) => node !== undefined);
+    return [...new Set(nodes)];
   }
 
   placement(group: number): Placement {

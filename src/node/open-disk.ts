@@ -1,4 +1,4 @@
-import type { NodeConfig } from "../config/index.js";
+import { type NodeConfig, StartRefusal } from "../config/index.js";
 import {
   CorruptionError,
   type DataDirectory,
@@ -10,12 +10,11 @@ import {
   type SegmentedShardLog,
   type ViewableCheckpointStore,
 } from "../storage/index.js";
-import { StartRefusal } from "../config/index.js";
 import type { Logger } from "../telemetry/index.js";
 import type { Cleanup } from "./cleanup.js";
 import type { ClusterView } from "./cluster-view.js";
 import type { DiskWatch } from "./disk-watch.js";
-import { hasOtherHolders } from "./recover-replicas.js";
+import { othersHoldAll } from "./recover-replicas.js";
 
 export interface OpenDiskOptions {
   readonly config: NodeConfig;
@@ -50,8 +49,7 @@ export async function openDisk(options: OpenDiskOptions): Promise<OpenedDisk> {
   try {
     opened = await openBoth(options);
   } catch (error) {
-    const repairable = mapWasStored && [...view.ownGroups().keys()].every((group) => hasOtherHolders(view, group));
-    if (!(error instanceof CorruptionError) || !repairable) throw error;
+    if (!(error instanceof CorruptionError) || !mapWasStored || !othersHoldAll(view)) throw error;
     const place = await data.setAside(SHARD);
     log.error(
       { err: error, place },

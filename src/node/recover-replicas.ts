@@ -69,6 +69,11 @@ export function hasOtherHolders(view: ClusterView, group: GroupId): boolean {
   return holders.some((node) => node !== undefined && node !== view.nodeId);
 }
 
+/** True when every group that this node holds has a copy elsewhere: all of its data could be made again. */
+export function othersHoldAll(view: ClusterView): boolean {
+  return [...view.ownGroups().keys()].every((group) => hasOtherHolders(view, group));
+}
+
 function forgotten(group: GroupId): CorruptionError {
   const what = group === metaGroup ? "the meta group" : `partition ${String(group)}`;
   return new CorruptionError(

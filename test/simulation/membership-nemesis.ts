@@ -1,5 +1,5 @@
 import { ClusterView } from "../../src/node/cluster-view.js";
-import { hasOtherHolders } from "../../src/node/recover-replicas.js";
+import { othersHoldAll } from "../../src/node/recover-replicas.js";
 import type { Rng } from "../../src/base/index.js";
 import {
   type ClusterMap,
@@ -267,6 +267,5 @@ export class MembershipNemesis {
 /** As far as the map on its disk tells, others could fill the node again: by an older map it may refuse to start, and rightly so. */
 function knowsOthers({ name, incarnation, storedMap }: SimNode): boolean {
   if (storedMap === undefined) return false;
-  const view = new ClusterView(name, incarnation, storedMap);
-  return [...view.ownGroups().keys()].every((group) => hasOtherHolders(view, group));
+  return othersHoldAll(new ClusterView(name, incarnation, storedMap));
 }
